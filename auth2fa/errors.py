@@ -1,0 +1,97 @@
+"""What sign-in and second factors refuse."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, ngettext_lazy
+
+from portal.foundation.errors import Conflict, Denied, Refusal
+
+
+class NoSuchFactor(Exception):
+    """A factor was named that the registry does not know: always a mistake in a policy or in the code."""
+
+
+class CannotBeAsked(Refusal):
+    code = "cannot-be-asked"
+    message = _("This has to be confirmed with “{factor}”, and your account has nothing to send that to.")
+    next_step = _("Ask an administrator to complete your account, then try again.")
+
+
+class CourierFailed(Refusal):
+    code = "courier-failed"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    message = _("The code could not be sent, so nothing was confirmed.")
+    next_step = _("Nothing is lost. Wait a minute and ask for a new code; if it fails again, tell an administrator.")
+
+
+class ChallengeOver(Conflict):
+    """One answer for a challenge that is unknown, somebody else's, lapsed, used up, or was for something else."""
+
+    code = "challenge-over"
+    message = _("This code can no longer be used: it lapsed, was tried too often, or was for something else.")
+    next_step = _("Ask for a new code.")
+
+
+class WrongAnswer(Refusal):
+    """The factor says no; *sentence* is its own, *left* how many tries remain."""
+
+    code = "wrong-answer"
+    message = _("{sentence}")
+
+    def __init__(self, *, sentence: str | Promise, left: int) -> None:
+        super().__init__(sentence=sentence, left=left)
+        self.left = left
+
+    @property
+    def advice(self) -> str:
+        if not self.left:
+            return str(ChallengeOver.next_step)
+        return ngettext("You have {left} try left.", "You have {left} tries left.", self.left).format(left=self.left)
+
+
+class _LaterPlease(Refusal):
+    """*seconds* is how long to wait; it also goes into the answer's Retry-After."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, *, seconds: int, **facts: Any) -> None:
+        super().__init__(seconds=seconds, **facts)
+        self.seconds = seconds
+
+    @property
+    def advice(self) -> str:
+        if self.seconds < 2 * 60:
+            wait = ngettext("Try again in {n} second.", "Try again in {n} seconds.", self.seconds)
+            return wait.format(n=self.seconds)
+        minutes = -(-self.seconds // 60)
+        return ngettext("Try again in {n} minute.", "Try again in {n} minutes.", minutes).format(n=minutes)
+
+
+class CodeSentAMomentAgo(_LaterPlease):
+    code = "code-sent-a-moment-ago"
+    message = _("A code was sent to you a moment ago; it may still be on its way.")
+
+
+class TooManyCodes(_LaterPlease):
+    code = "too-many-codes"
+    message = ngettext_lazy(
+        "{sends} code was sent to you within an hour; more are not possible now.",
+        "{sends} codes were sent to you within an hour; more are not possible now.",
+        "sends",
+    )
+
+
+class NotRecognised(Denied):
+    """One answer for an unknown name, a wrong password and an account that is switched off."""
+
+    code = "not-recognised"
+    message = _("There is no account with this user name and password.")
+    next_step = _("Check both; capital letters count in the password.")
+
+
+class TooManyAttempts(_LaterPlease):
+    code = "too-many-attempts"
+    message = _("There were too many failed attempts to sign in with this user name or from this place.")

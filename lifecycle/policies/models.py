@@ -1,0 +1,92 @@
+"""What a tenant allows, and what a subscriber agrees to.  Versioned rows that never change.
+
+A request names the versions it was judged under, so that years later one can read
+what was in force.  A change is a new row; the newest counts for the very next request.
+"""
+
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+from portal.foundation import clock
+from portal.foundation.tenancy.models import TenantKey, TenantManager, TenantModel
+
+
+class SubscriberAgreement(TenantModel):
+    """One version of the text, in one language, that a subscriber must agree to (0.R12, 0.R13)."""
+
+    slug = models.SlugField(max_length=60, db_index=False)
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=10, default="en")
+    title = models.CharField(max_length=120)
+    text = models.TextField()
+    made_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "slug", "language", "version"], name="agreement_version_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title}, version {self.version}"
+
+    @classmethod
+    def in_force(cls, slug: str) -> Self:
+        """The newest version; raises `DoesNotExist` where a policy names an agreement nobody wrote."""
+        newest = cls.objects.filter(slug=slug).order_by("-version").first()
+        if newest is None:
+            raise cls.DoesNotExist(f"no agreement {slug!r}")
+        return newest
+
+
+class Policies(TenantManager["Policy"]):
+    def in_force(self, *, profile: str, operation: str) -> "Policy | None":
+        """The newest version for one profile and operation; None where nobody ever allowed it."""
+        return self.filter(profile=profile, operation=operation).order_by("-version").first()
+
+
+class Policy(TenantModel):
+    """Whether an operation is possible for a profile, and what it asks for (0.R10, 0.R31)."""
+
+    profile = models.SlugField(max_length=60, db_index=False)
+    operation = models.CharField(max_length=10)
+    version = models.PositiveIntegerField()
+    enabled = models.BooleanField()
+    factor = models.CharField(max_length=20, blank=True, default="")
+    factor_settings = models.JSONField(default=dict)  # what the factor's own limits are set to (0.R37)
+    agreement = models.SlugField(max_length=60, blank=True, default="", db_index=False)
+    made_at = models.DateTimeField(default=clock.now)
+    made_by = models.CharField(max_length=60)
+
+    objects: ClassVar[Policies] = Policies()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "profile", "operation", "version"], name="policy_version_once"),
+            models.CheckConstraint(
+                condition=Q(operation__in=["issue", "rekey", "reissue", "renew", "revoke"]),
+                name="policy_operation_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.profile}: {self.operation}, version {self.version}"
+
+
+class AgreementAcceptance(TenantModel):
+    """Who agreed to which version, when, for which request, in which language.  Never changes (0.R13)."""
+
+    agreement = TenantKey(SubscriberAgreement, related_name="+")
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=10)
+    person_id = models.UUIDField()
+    certificate_request = models.UUIDField()  # requests stand above policies, so this is an id and no key
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "certificate_request", "agreement"], name="acceptance_once_a_request"
+            )
+        ]

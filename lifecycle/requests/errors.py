@@ -1,0 +1,27 @@
+from django.utils.translation import gettext_lazy as _
+
+from portal.foundation.errors import Conflict, Denied, Refusal
+
+
+class NotYourRequest(Denied):
+    code = "not-your-request"
+    message = _("Only the person who began this request can change it.")
+    next_step = _("You can read it here, or begin a request of your own.")
+
+
+class AnotherRequestIsOpen(Conflict):
+    code = "another-request-is-open"
+    message = _("Another request for this certificate was submitted a moment ago; nothing was done.")
+    next_step = _("Open the certificate's page to follow that request.")
+
+
+class NotOffered(Refusal):
+    code = "not-offered"
+    message = _("There is no such kind of certificate here, or this operation is not possible for it.")
+    next_step = _("Choose one of the kinds on the page “Request a certificate”.")
+
+
+class AgreementChanged(Conflict):
+    code = "agreement-changed"
+    message = _("The subscriber agreement changed while you were reading it, so it needs your consent again.")
+    next_step = _("Open the last step, read the new version and agree to it.")

@@ -1,0 +1,138 @@
+"""Whether a request that was submitted may still be issued: the signing worker's own look at the stored rows.
+
+A web service that somebody took over can ask, not decide: what policy, consent and
+second factor demand is read here again, under the versions that the request names.
+"""
+
+from functools import lru_cache
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import connection, models
+from django.utils.translation import gettext as _
+
+from auth2fa.challenges import digest
+from lifecycle.authorities.models import CertificateProfile
+from lifecycle.certificates.models import Certificate
+from lifecycle.policies.models import Policy
+from lifecycle.policies.rules import PolicyForbids, Proposal, Source, enforce
+from lifecycle.requests.kinds import UseCase
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import not_after_of
+from portal.foundation import clock
+from portal.foundation.tenancy.context import current_tenant_id
+from portal.foundation.tenancy.models import Tenant
+
+Row = TypeVar("Row", bound=models.Model)
+
+_SOURCE = {field.attname: field.column for field in Certificate._meta.concrete_fields}  # noqa: SLF001 - documented
+_WITH: dict[type[models.Model], tuple[str, ...]] = {CertificateProfile: ("authority",)}
+
+
+class MayNotBeIssued(Exception):
+    """A stored row is missing or says no; the sentence is for the person who asked."""
+
+
+# One query, written out: Django takes three milliseconds to compose it.  Who locks the request is the only one who
+# may open an attempt for it.
+_TO_JUDGE = f"""
+SELECT r.*, {", ".join(f'source."{column}" AS "source_{column}"' for column in _SOURCE.values())},
+       EXISTS (SELECT 1 FROM policies_agreementacceptance a
+                WHERE a.tenant_id = r.tenant_id AND a.certificate_request = r.id
+                  AND a.person_id = r.requested_by) AS agreed,
+       (SELECT c.deed FROM auth2fa_challenge c
+         WHERE c.id = r.challenge AND c.person_id = r.requested_by AND c.spent_at IS NOT NULL) AS spent_deed,
+       (SELECT v.at FROM certificates_revocation v
+         WHERE v.tenant_id = r.tenant_id AND v.certificate_id = r.predecessor_id) AS source_revoked_at,
+       EXISTS (SELECT 1 FROM certificates_certificate c
+                WHERE c.tenant_id = r.tenant_id AND c.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_used,
+       EXISTS (SELECT 1 FROM certificates_compromisedkey k
+                WHERE k.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_compromised
+  FROM requests_certificaterequest r
+  LEFT JOIN certificates_certificate source ON source.tenant_id = r.tenant_id AND source.id = r.predecessor_id
+ WHERE r.tenant_id = %(tenant)s AND r.id = %(request)s
+   FOR UPDATE OF r
+"""  # noqa: S608 - the columns are the model's
+
+
+def request_to_judge(pk: UUID) -> CertificateRequest | None:
+    """Lock a request and read everything its judgement needs."""
+    tenant = current_tenant_id()
+    for request in CertificateRequest.objects.raw(_TO_JUDGE, {"tenant": tenant, "request": pk}):
+        request.tenant = _known(Tenant, tenant)
+        request.profile = _known(CertificateProfile, request.profile_id)
+        request.policy = _known(Policy, request.policy_id)
+        if request.predecessor_id:
+            columns = [getattr(request, f"source_{column}") for column in _SOURCE.values()]
+            request.predecessor = Certificate.from_db(connection.alias, list(_SOURCE), columns)
+        return request
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _known(model: type[Row], pk: UUID) -> Row:
+    """Read a row that never changes once for the life of this process.
+
+    Versions have a trigger that keeps them; a tenant's slug stands in every certificate it was ever issued.
+    Only a row that the unit of work's own request names is looked up, and keys do not cross tenants.
+    """
+    return model._default_manager.select_related(*_WITH.get(model, ())).get(pk=pk)  # noqa: SLF001 - documented
+
+
+def judge(request: CertificateRequest, *, authority: UUID) -> None:
+    """Raise `MayNotBeIssued` unless every row that policy, consent and factor demand is there (0.R12, 0.R33).
+
+    *authority* came with the errand, which the web service wrote; only the profile's own may sign.
+    """
+    if request.profile.authority_id != authority:
+        raise MayNotBeIssued(_("The request was sent to an authority that does not issue this kind of certificate."))
+    if request.policy.agreement and not request.agreed:  # type: ignore[attr-defined]
+        raise MayNotBeIssued(_("The consent to the subscriber agreement is missing."))
+    if not _is_confirmed(request):
+        raise MayNotBeIssued(_("The second factor was not given for what this request says now."))
+    try:
+        enforce(_proposal(request))
+    except PolicyForbids as refusal:
+        raise MayNotBeIssued(str(refusal)) from refusal
+
+
+def reports_compromise(request: CertificateRequest) -> bool:
+    """Whether somebody really said, by a submitted request, that others may know the old certificate's key."""
+    return request.submitted_at is not None and request.use_case == UseCase.COMPROMISED and _is_confirmed(request)
+
+
+def _is_confirmed(request: CertificateRequest) -> bool:
+    """Whether the second factor that the policy demands was spent on what the request says."""
+    if not request.policy.factor:
+        return True
+    return bool(request.spent_deed == digest(request.purpose, request.digest()))  # type: ignore[attr-defined]
+
+
+def _proposal(request: CertificateRequest) -> Proposal:
+    """The facts of `proposals.of_request`, as rows that this query has read already."""
+    now = clock.now()
+    not_before = now.replace(microsecond=0)
+    old = request.predecessor
+    source = (
+        None
+        if old is None
+        else Source(
+            not_after=old.not_after,
+            revoked_at=request.source_revoked_at,  # type: ignore[attr-defined]
+            spki_sha256=old.spki_sha256,
+            open_request="",  # the database lets no second one in
+        )
+    )
+    return Proposal(
+        operation=request.kind,
+        enabled=request.policy.enabled,
+        now=now,
+        trust=request.profile.trust,
+        longest_life=request.profile.terms.lifetime,
+        source=source,
+        not_before=not_before,
+        not_after=not_after_of(request, not_before),
+        spki_sha256=request.answers["key"]["spki"],
+        key_is_used=request.key_is_used,  # type: ignore[attr-defined]
+        key_is_compromised=request.key_is_compromised,  # type: ignore[attr-defined]
+    )

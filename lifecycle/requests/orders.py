@@ -1,0 +1,73 @@
+"""From a request to an order: what the certificate will say."""
+
+import base64
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from lifecycle.authorities.addresses import crl_url, issuer_url
+from lifecycle.authorities.keys import FAMILIES
+from lifecycle.authorities.order import Order, last_second
+from lifecycle.requests.kinds import Names, Validity
+from lifecycle.requests.models import CertificateRequest
+
+SUBJECT_FIELDS = {
+    "country": NameOID.COUNTRY_NAME,
+    "organization": NameOID.ORGANIZATION_NAME,
+    "organizational_unit": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "common_name": NameOID.COMMON_NAME,
+}
+"""In the order in which they stand in a name (X.501: from the general to the particular)."""
+
+
+def order_of(request: CertificateRequest, *, serial: int, shard: int, now: datetime) -> Order:
+    """Compose the order; the request was judged before, so nothing is refused here."""
+    terms = request.profile.terms
+    key = request.answers["key"]
+    authority = request.profile.authority
+    not_before = now.replace(microsecond=0)
+    return Order(
+        serial=serial,
+        subject=subject_of(request),
+        public_key=base64.b64decode(key["public_key"]),
+        not_before=not_before,
+        not_after=not_after_of(request, not_before),
+        longest_life=terms.lifetime,
+        key_usages=frozenset(terms.key_usage[FAMILIES[key["key_type"]]]),
+        extended_key_usages=terms.extended_key_usages,
+        alternative_names=alternative_names_of(request),
+        aia_issuer_url=issuer_url(request.tenant.slug, authority.slug, authority.version),
+        crl_url=crl_url(request.tenant.slug, authority.slug, authority.version, shard),
+    )
+
+
+def not_after_of(request: CertificateRequest, not_before: datetime) -> datetime:
+    if request.meaning.validity is Validity.SAME_END and request.predecessor:
+        return request.predecessor.not_after  # 0.R3: a rekey never extends
+    return last_second(not_before, request.profile.terms.lifetime)
+
+
+def subject_of(request: CertificateRequest) -> x509.Name:
+    if request.meaning.names is Names.LOCKED and request.predecessor:
+        return request.predecessor.x509.subject  # 0.R2: byte for byte
+    given = {**request.profile.terms.fixed_subject, **request.answers.get("subject", {})}
+    return x509.Name([x509.NameAttribute(oid, given[name]) for name, oid in SUBJECT_FIELDS.items() if given.get(name)])
+
+
+def alternative_names_of(request: CertificateRequest) -> tuple[x509.GeneralName, ...]:
+    if request.meaning.names is Names.LOCKED and request.predecessor:
+        return names_in(request.predecessor.x509)  # 0.R6
+    return tuple(x509.RFC822Name(address) for address in _listed(request.answers.get("names", {}).get("email")))
+
+
+def names_in(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
+    try:
+        return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except x509.ExtensionNotFound:
+        return ()
+
+
+def _listed(value: Any) -> list[str]:
+    return list(value) if isinstance(value, list) else [value] if value else []

@@ -1,0 +1,265 @@
+"""A request's permanent page, the fragment that keeps it fresh, and the lists of requests."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from lifecycle.authorities.models import CertificateProfile
+from lifecycle.certificates.models import Certificate
+from lifecycle.requests.kinds import MEANING, Kind, UseCase
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.states import LIFE, OVER, Event, State
+from lifecycle.wizards import presentation as shown
+from lifecycle.wizards.paging import page_of
+from lifecycle.wizards.sight import requests_visible_to
+from portal.foundation import clock
+from portal.foundation.access.permissions import Permission
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.errors import NotHere
+from portal.foundation.tenancy.middleware import TenantRequest
+
+STOP_POLLING = 286
+"""What htmx takes as "do not ask again"."""
+
+SLOW = timedelta(seconds=30)
+OFTEN, LESS_OFTEN, AT_FIRST = 2, 5, 30  # seconds
+
+STAGES: tuple[tuple[str | Promise, tuple[State, ...]], ...] = (
+    (gettext_lazy("Submitted"), (State.VALIDATING,)),
+    (gettext_lazy("Approved"), (State.IN_REVIEW,)),
+    (gettext_lazy("Waiting"), (State.READY,)),
+    (gettext_lazy("Signing"), (State.EXECUTING,)),
+    (gettext_lazy("Ready"), (State.COMPLETED,)),
+)
+
+SAID: dict[State, str | Promise] = {
+    State.DRAFT: gettext_lazy("This request is a draft: nothing was asked for yet."),
+    State.VALIDATING: gettext_lazy("The request is being checked."),
+    State.IN_REVIEW: gettext_lazy("The request waits for a reviewer."),
+    State.READY: gettext_lazy("The request waits for the certificate authority."),
+    State.EXECUTING: gettext_lazy("The certificate authority is signing your certificate."),
+    State.COMPLETED: gettext_lazy("Your certificate is ready."),
+    State.FAILED: gettext_lazy("No certificate was issued."),
+    State.WITHDRAWN: gettext_lazy("The request was withdrawn; nothing was issued."),
+}
+
+
+def request_of(request: TenantRequest, pk: UUID) -> CertificateRequest:
+    found = CertificateRequest.objects.select_related("profile__authority", "policy", "predecessor", "tenant")
+    wanted = found.filter(pk=pk, **requests_visible_to(request)).first()
+    if wanted is None:
+        raise NotHere
+    return wanted
+
+
+def request_page(request: TenantRequest, pk: UUID) -> HttpResponse:
+    with acting_for(request.tenant.pk):
+        wanted = request_of(request, pk)
+        context = {
+            **_status(request, wanted),
+            "number": wanted.number,
+            "facts": _facts(request, wanted),
+            "events": shown.happenings([wanted.pk]),
+        }
+        return render(request, "requests/progress.html", context)
+
+
+def request_status(request: TenantRequest, pk: UUID) -> HttpResponse:
+    """The part of the page that changes by itself; 286 once there is nothing to wait for."""
+    with acting_for(request.tenant.pk):
+        wanted = request_of(request, pk)
+        context = {**_status(request, wanted), "fragment": True}
+        status = STOP_POLLING if context["poll_seconds"] is None else 200
+        return render(request, "requests/_status.html", context, status=status)
+
+
+def _status(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any]:
+    state = State(wanted.state)
+    certificate = Certificate.objects.filter(made_from=wanted.pk).first() if state is State.COMPLETED else None
+    age = (clock.now() - wanted.changed_at).total_seconds()
+    waits_for_machine = state not in OVER | {State.DRAFT, State.IN_REVIEW}
+    who = shown.names_of([wanted.requested_by]).get(str(wanted.requested_by), "")
+    return {
+        "pk": wanted.pk,
+        "title": shown.title_of(wanted),
+        "status": shown.chip_of_request(wanted),
+        "asked_by": who,
+        "submitted": wanted.submitted_at is not None,
+        "asked_at": wanted.submitted_at or wanted.made_at,
+        "said": SAID[state],
+        "detail": _detail(wanted, state),
+        "stages": _stages(state),
+        "poll_seconds": (OFTEN if age < AT_FIRST else LESS_OFTEN) if waits_for_machine else None,
+        "moving": waits_for_machine,
+        "notice": _notice() if waits_for_machine else None,
+        "certificate": certificate
+        and {
+            "pk": certificate.pk,
+            "name": certificate.name,
+            "serial": int(certificate.serial, 16),
+        },
+        "predecessor": _old_one(wanted),
+        "open_step": _open_step(request, wanted),
+        "withdraw_url": _withdraw_url(request, wanted),
+        "fragment": False,
+    }
+
+
+def _detail(wanted: CertificateRequest, state: State) -> str:
+    if state is State.FAILED:
+        return _("{why} Begin a new request once that is settled; your present certificate goes on working.").format(
+            why=wanted.why_failed
+        )
+    if state in OVER or state is State.DRAFT:
+        return ""
+    since = f"{wanted.changed_at:%Y-%m-%d %H:%M:%S}"
+    if clock.now() - wanted.changed_at < SLOW:
+        return _("Since {time} UTC. Usually it takes less than 10 seconds.").format(time=since)
+    return _(
+        "Since {time} UTC, which is longer than usual: the certificate authority may be away for a while. "
+        "Nothing is lost, and we try again by ourselves."
+    ).format(time=since)
+
+
+def _notice() -> dict[str, Any]:
+    text = _("You may close this page. We mail you when the certificate is ready; it will be here, too.")
+    return {"tone": "plain", "icon": "info", "title": "", "text": text}
+
+
+def _stages(state: State) -> list[dict[str, Any]]:
+    if state in {State.DRAFT, State.WITHDRAWN}:
+        return []
+    order = [states[0] for _word, states in STAGES]
+    reached = order.index(state) if state in order else order.index(State.EXECUTING)
+    marks = []
+    for index, (word, _states) in enumerate(STAGES):
+        if index < reached or state is State.COMPLETED:
+            marks.append({"word": word, "status": "done", "note": ""})
+        elif index == reached:
+            failed = state is State.FAILED
+            marks.append(
+                {"word": word, "status": "failed" if failed else "current", "note": _("failed") if failed else _("now")}
+            )
+        else:
+            marks.append({"word": word, "status": "ahead", "note": _("not yet")})
+    return marks
+
+
+def _old_one(wanted: CertificateRequest) -> dict[str, Any] | None:
+    """The old certificate, while its owner may still have to think of it (1.R4)."""
+    if wanted.predecessor is None:
+        return None
+    old = Certificate.objects.with_facts().filter(pk=wanted.predecessor.pk).first()
+    if old is None or old.revoked_at is not None:  # type: ignore[attr-defined]
+        return None
+    return {"pk": old.pk, "serial": int(old.serial, 16)}
+
+
+def _open_step(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any] | None:
+    if not wanted.is_draft or wanted.requested_by != request.person.pk:
+        return None
+    url = reverse("request-step", kwargs={"tenant": request.tenant.slug, "pk": wanted.pk, "step": "confirm"})
+    return {"url": url, "word": _("Go on with this request")}
+
+
+def _withdraw_url(request: TenantRequest, wanted: CertificateRequest) -> str:
+    """Where its owner can give the request up, as long as the authority has not begun with it."""
+    if wanted.requested_by != request.person.pk or Event.WITHDRAW not in LIFE.events_from(State(wanted.state)):
+        return ""
+    return reverse("request-discard", kwargs={"tenant": request.tenant.slug, "pk": wanted.pk})
+
+
+def _facts(request: TenantRequest, wanted: CertificateRequest) -> list[shown.Fact]:
+    tenant = request.tenant.slug
+    key, confirm = wanted.answers.get("key", {}), wanted.answers.get("confirm", {})
+    facts = [
+        shown.Fact(_("Request"), wanted.number, code=True),
+        shown.Fact(_("Operation"), wanted.meaning.title),
+        shown.Fact(_("Profile"), wanted.profile.title),
+    ]
+    if wanted.predecessor:
+        url = reverse("certificate-detail", kwargs={"tenant": tenant, "pk": wanted.predecessor.pk})
+        facts.append(shown.Fact(_("Old certificate"), shown.short_serial(wanted.predecessor.serial), url=url))
+    if key:
+        facts.append(shown.Fact(_("New key"), shown.key_word(key["key_type"])))
+    if confirm.get("use_case"):
+        facts.append(shown.Fact(_("Reason"), UseCase(confirm["use_case"]).label))
+    if confirm.get("message"):
+        facts.append(shown.Fact(_("Message"), confirm["message"], wide=True))
+    return facts
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    pk: UUID
+    number: str
+    title: str
+    status: shown.Chip
+    kind_word: str | Promise
+    asked_by: str
+    asked_at: datetime
+
+
+def request_list(request: TenantRequest, area: str = "", kind: str = "") -> HttpResponse:
+    """All requests the person may see; or one product area's of one kind, such as its rekey requests (0.R7, 0.R8)."""
+    with acting_for(request.tenant.pk):
+        areas = {profile.area: profile.title for profile in CertificateProfile.objects.all_in_force()}
+        if (area and area not in areas) or (kind and kind not in MEANING):
+            raise NotHere
+        found = CertificateRequest.objects.filter(**requests_visible_to(request)).select_related(
+            "profile", "predecessor"
+        )
+        if area:
+            found = found.filter(profile__area=area)
+        if kind:
+            found = found.filter(kind=kind)
+        sort = request.GET.get("sort", "")
+        # ids are given in the order of time, so they sort by when a request was begun
+        page = page_of(found, by="pk", descending=sort != "asked", asked=request.GET)
+        names = shown.names_of(row.requested_by for row in page.rows)
+        context = {
+            "title": _title(areas.get(area, ""), kind),
+            "tabs": _tabs(request, areas, area, kind),
+            "requests": [
+                RequestRow(
+                    row.pk,
+                    row.number,
+                    shown.title_of(row),
+                    shown.chip_of_request(row),
+                    row.meaning.title,
+                    names.get(str(row.requested_by), ""),
+                    row.submitted_at or row.made_at,
+                )
+                for row in page.rows
+            ],
+            "sort": sort,
+            "filters": [],
+            "filter_form": None,
+            "pages": page,
+            "searched": bool(area or kind),
+            "may_request": Permission.REQUEST_MAKE in request.seat.permissions,
+        }
+        return render(request, "requests/list.html", context)
+
+
+def _title(area: str, kind: str) -> str:
+    word = {Kind.REKEY.value: _("Rekey requests"), Kind.ISSUE.value: _("First requests")}.get(kind, _("Requests"))
+    return f"{word}: {area}" if area else word
+
+
+def _tabs(request: TenantRequest, areas: dict[str, str], area: str, kind: str) -> list[dict[str, Any]]:
+    tenant = request.tenant.slug
+    tabs = [{"label": _("All"), "url": reverse("request-list", kwargs={"tenant": tenant}), "current": not area}]
+    for slug, title in areas.items():
+        url = reverse("request-list-area", kwargs={"tenant": tenant, "area": slug, "kind": Kind.REKEY.value})
+        label = _("Rekey requests: {area}").format(area=title)
+        tabs.append({"label": label, "url": url, "current": slug == area and kind == Kind.REKEY.value})
+    return tabs

@@ -1,0 +1,81 @@
+"""What one demo stands on and what each of its services is told: the table of `docs/operations.md` on one machine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from portal.demo.child import bare_environment
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.external import OwnPostgreSQL, OwnRedis, OwnToken
+from portal.demo.places import Places, Unusable
+from portal.demo.postgresql import PostgreSQL
+
+# The keys of sessions and second factors are web's.  The seed acts for people on the web; every other service
+# gets keys of its own that open nothing, because Django does not start without one.
+_KEYRINGS = {"web": "web", "tool": "web"}
+
+# What an operator may say about any service without choosing a service of his own.
+_SAID = ("LOG_LEVEL", "MAIL_FROM", "MAIL_URL", "PKI_BASE_URL", "PORTAL_ORIGIN")
+_OURS = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "PORTAL_SECRET_KEY_FILE", "PORTAL_FACTOR_KEY_FILE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The three services that all others need, embedded or the operator's own, and the environments made from them."""
+
+    places: Places
+    port: int
+    source: Mapping[str, str]
+    database: PostgreSQL | OwnPostgreSQL
+    broker: Redis | OwnRedis
+    token: SoftHsm | OwnToken
+
+    @classmethod
+    def chosen(cls, places: Places, port: int, source: Mapping[str, str]) -> "Surroundings":
+        """Take the operator's own service where *source* names it; refuse when it names half of one."""
+        database = _given(source, "DATABASE_URL", "DATABASE_OWNER_URL")
+        broker = _given(source, "REDIS_URL")
+        token = _given(source, "PKCS11_MODULE", "PKCS11_TOKEN", "PKCS11_PIN_FILE")
+        # a vendor's PKCS#11 module may look for anything in the environment, except for what is another service's
+        harmless = {name: value for name, value in source.items() if name not in _OURS}
+        return cls(
+            places,
+            port,
+            source,
+            OwnPostgreSQL(database[0], database[1])
+            if database
+            else PostgreSQL(places, major=source.get("EMBEDDED_POSTGRESQL", "18")),
+            OwnRedis(broker[0]) if broker else Redis(places),
+            OwnToken(token[0], token[1], token[2], harmless) if token else SoftHsm(places),
+        )
+
+    @property
+    def origin(self) -> str:
+        return self.source.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}"
+
+    def environment(self, service: str) -> dict[str, str]:
+        """Return everything that *service* is told; it inherits nothing else."""
+        keyring = _KEYRINGS.get(service, service)
+        return {
+            **bare_environment(self.source),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "PORTAL_SERVICE": service,
+            "PORTAL_DEMO": "1",
+            "PORTAL_ORIGIN": self.origin,
+            "PKI_BASE_URL": f"http://127.0.0.1:{self.port}",  # the lints take `localhost` for no host name
+            "MAIL_URL": f"file://{self.places.make('mail')}",
+            "PORTAL_SECRET_KEY_FILE": str(self.places.secret(f"{keyring}-session-key")),
+            "PORTAL_FACTOR_KEY_FILE": str(self.places.secret(f"{keyring}-factor-key")),
+            **{name: self.source[name] for name in _SAID if self.source.get(name)},
+            **self.database.environment(service),
+            **self.broker.environment(service),
+            **self.token.environment(service),
+        }
+
+
+def _given(source: Mapping[str, str], *names: str) -> list[str]:
+    """Return the values of *names* when all are set, and nothing when none is."""
+    values = [source.get(name, "").strip() for name in names]
+    if any(values) and not all(values):
+        missing = ", ".join(name for name, value in zip(names, values, strict=True) if not value)
+        raise Unusable(f"{', '.join(names)} belong together; {missing} is not set.")
+    return values if all(values) else []

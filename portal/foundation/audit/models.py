@@ -1,0 +1,131 @@
+"""The journal: what happened, by whom, to what.  Append-only by grant and by trigger.
+
+`record` writes in the caller's unit of work, without any lock, so that no effect
+exists without its row; the sealer numbers and chains the rows afterwards.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+
+from portal.foundation import clock
+from portal.foundation.ids import uuid7
+from portal.foundation.tenancy.context import current_unit
+from portal.foundation.tenancy.errors import NoTenant
+from portal.foundation.tenancy.models import PLATFORM, TenantKey, TenantModel
+from portal.foundation.writing import insert
+
+
+class AuditEvent(TenantModel):
+    """One line of the journal, with a digest over all it says."""
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=60)  # a person's id, or who acted in nobody's name: "policy:auto"
+    code = models.CharField(max_length=60)  # thing:deed
+    subject = models.CharField(max_length=60)
+    facts = models.JSONField(default=dict)
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "subject"], name="audit_by_subject")]
+
+    def computed_digest(self) -> bytes:
+        """What `digest` must be; the two differ once somebody changed the row."""
+        content = {
+            "id": str(self.pk),
+            "tenant": str(self.tenant_id),
+            "at": _exactly(self.at),
+            "actor": self.actor,
+            "code": self.code,
+            "subject": self.subject,
+            "facts": self.facts,
+        }
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).digest()
+
+
+class AuditSeal(TenantModel):
+    """An event's place in its tenant's chain: sequence, and a digest over it and everything before.
+
+    Its id is the event's, so that no column of it can be changed unnoticed.
+    """
+
+    sequence = models.PositiveBigIntegerField()
+    event = TenantKey(AuditEvent, related_name="+")
+    previous = models.BinaryField(max_length=32)
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "sequence"], name="seal_numbers_once"),
+            models.UniqueConstraint(fields=["tenant", "event"], name="seal_seals_once"),
+        ]
+
+    def computed_digest(self, event_digest: bytes) -> bytes:
+        return hashlib.sha256(self.sequence.to_bytes(8) + bytes(self.previous) + event_digest).digest()
+
+
+class Unsealed(models.Model):
+    """An event that waits for the sealer.
+
+    Written by a trigger.  A platform table, so that the sealer finds the tenants that have
+    something to seal; it holds ids and nothing else.
+    """
+
+    event_id = models.UUIDField(primary_key=True)
+    tenant_id = models.UUIDField()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id"], name="unsealed_by_tenant")]
+
+
+def record(*, actor: object, code: str, subject: object, **facts: object) -> AuditEvent:
+    """Write one line into the journal of the unit of work's tenant, or of the platform where there is none.
+
+    Facts are ids, names and counts; never a secret and never a key.
+    """
+    unit = current_unit()
+    if unit is None:
+        raise NoTenant("the journal is written inside the unit of work whose effect it tells")
+    event = AuditEvent(
+        id=uuid7(),
+        tenant_id=unit.tenant or PLATFORM,
+        at=clock.now(),
+        actor=str(actor),
+        code=code,
+        subject=str(subject),
+        facts=plain(facts),
+    )
+    event.digest = event.computed_digest()
+    insert(event)
+    return event
+
+
+def plain(facts: Mapping[str, object]) -> dict[str, Any]:
+    """Facts as JSON can hold them, so that what is digested now is what is read later."""
+    return {name: _plain(value) for name, value in facts.items()}
+
+
+def _plain(value: object) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return str(value)
+        case datetime():
+            return _exactly(value)
+        case UUID():
+            return str(value)
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case _:
+            return str(value)
+
+
+def _exactly(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")

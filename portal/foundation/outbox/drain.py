@@ -1,0 +1,138 @@
+"""Claims due errands and runs them: what a worker does when its bell rings."""
+
+import time
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import connection
+from structlog import get_logger
+from structlog.contextvars import bound_contextvars
+
+from portal.foundation import clock
+from portal.foundation.outbox.bell import held, ring
+from portal.foundation.outbox.heartbeat import beat
+from portal.foundation.outbox.models import Errand
+from portal.foundation.outbox.registry import task_named, vitals_of
+from portal.foundation.states import ChangedMeanwhile
+from portal.foundation.writing import change
+
+LEASE = timedelta(seconds=20)
+BATCH = 8
+SHIFT = 5.0  # seconds of work before the bell is rung for somebody else
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
+
+log = get_logger()
+
+
+class TryLater(Exception):
+    """The world was not ready (token away, server down): the errand waits and is tried again."""
+
+
+# One errand a tenant in turn: the tenants with open errands are found by hopping through the index, so a queue of
+# 10,000 costs no more than its tenants.  The hop starts behind the tenant served last, so nobody starves.
+_CLAIM = """
+WITH RECURSIVE hop AS (
+    (SELECT tenant_id, 1 AS n FROM outbox_errand
+      WHERE queue = %(queue)s AND done_at IS NULL AND parked_at IS NULL AND due_at <= now()
+        AND (leased_until IS NULL OR leased_until <= now())
+        AND (%(after)s::uuid IS NULL OR tenant_id > %(after)s::uuid)
+      ORDER BY tenant_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.tenant_id FROM outbox_errand e
+             WHERE e.queue = %(queue)s AND e.done_at IS NULL AND e.parked_at IS NULL AND e.tenant_id > hop.tenant_id
+               AND e.due_at <= now() AND (e.leased_until IS NULL OR e.leased_until <= now())
+             ORDER BY e.tenant_id LIMIT 1), n + 1
+      FROM hop WHERE hop.tenant_id IS NOT NULL AND n < %(batch)s
+), tenants AS (
+    SELECT tenant_id, ceil(%(batch)s::numeric / count(*) OVER ())::int AS share FROM hop WHERE tenant_id IS NOT NULL
+), picked AS (
+    SELECT turn.id FROM tenants CROSS JOIN LATERAL (
+        SELECT e.id FROM outbox_errand e
+         WHERE e.queue = %(queue)s AND e.tenant_id = tenants.tenant_id
+           AND e.done_at IS NULL AND e.parked_at IS NULL
+           AND e.due_at <= now() AND (e.leased_until IS NULL OR e.leased_until <= now())
+         ORDER BY e.due_at LIMIT tenants.share FOR UPDATE SKIP LOCKED) AS turn
+)
+UPDATE outbox_errand SET leased_until = now() + %(lease)s, tries = tries + 1
+ WHERE id = ANY (ARRAY(SELECT id FROM picked))  -- a join would be planned for thousands, and read the whole table
+RETURNING id, tenant_id, queue, task, args, due_at, leased_until, tries, last_error, parked_at, done_at
+"""
+
+
+def claim(queue: str, after: UUID | None = None) -> list[Errand]:
+    """Lease up to `BATCH` due errands, fairly over the tenants behind *after*; one statement, one commit."""
+    found: list[Errand] = []
+    for start in (after, None) if after else (None,):
+        found = list(Errand.objects.raw(_CLAIM, {"queue": queue, "after": start, "batch": BATCH, "lease": LEASE}))
+        if found:
+            break
+    return sorted(found, key=lambda errand: (errand.due_at, errand.pk))
+
+
+def drain(queue: str, *, shift: float = SHIFT) -> int:
+    """Work on *queue* until nothing is due or the shift is over; return how many errands were run."""
+    connection.close_if_unusable_or_obsolete()  # the server may have been away since the last bell
+    ends, done = time.monotonic() + shift, 0
+    after: UUID | None = None
+    beat(queue, **vitals_of(queue))
+    while time.monotonic() < ends:
+        batch = claim(queue, after)
+        if not batch:
+            return done
+        leased_until = time.monotonic() + LEASE.total_seconds() / 2
+        with held():
+            for errand in batch:
+                if time.monotonic() > leased_until:
+                    break  # slow work: what is left of the batch is claimed again when its lease is over
+                run(errand)
+                done += 1
+        after = _next_turn(batch)
+    ring(queue)
+    return done
+
+
+def _next_turn(batch: list[Errand]) -> UUID | None:
+    """Return the tenant behind whom the next claim begins; from the start where this one saw them all."""
+    served = {errand.tenant_id for errand in batch}
+    return max(served) if len(served) >= BATCH else None
+
+
+def run(errand: Errand) -> None:
+    """Run one claimed errand; whatever goes wrong is written down and never lost."""
+    with bound_contextvars(errand=str(errand.pk), tenant=str(errand.tenant_id), task=errand.task):
+        try:
+            task_named(errand.task).run(errand)
+        except (TryLater, ChangedMeanwhile, DatabaseError) as error:
+            _postpone(errand, error)
+        except Exception as error:  # a bug: trying again would only hide it
+            log.exception("errand.parked")
+            _park(errand, error)
+        else:
+            if errand.done_at is None:  # it found nothing left to do
+                errand.finish()
+
+
+def _postpone(errand: Errand, error: Exception) -> None:
+    connection.close_if_unusable_or_obsolete()
+    if errand.tries >= task_named(errand.task).tries:
+        log.error("errand.gave_up", error=str(error))
+        _park(errand, error)
+        return
+    wait = min(FIRST_WAIT * 2 ** min(errand.tries - 1, 10), LONGEST_WAIT)
+    log.warning("errand.postponed", error=str(error), seconds=wait.total_seconds())
+    _put_back(errand, error, due_at=clock.now() + wait)
+
+
+def _park(errand: Errand, error: Exception) -> None:
+    _put_back(errand, error, parked_at=clock.now())
+
+
+def _put_back(errand: Errand, error: Exception, **when: datetime) -> None:
+    """Let go of an errand, unless its lease was over and somebody else has claimed it since: `tries` tells."""
+    mine = {"id": errand.pk, "tries": errand.tries, "done_at": None}
+    change(Errand, where=mine, to={**when, "leased_until": None, "last_error": _told(error)})
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:2000]

@@ -1,0 +1,42 @@
+"""Which service may do what to which table: the whole of it, in one table.
+
+Read by `manage.py grant_roles`, which grants exactly this and revokes everything
+else.  Nobody but the owner can UPDATE or DELETE a line of the journal; the signing
+worker cannot write a policy; validation will not be able to write an approval.
+"""
+
+SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
+
+_READ = {SELECT}
+_ADD = {SELECT, INSERT}
+_KEEP = {SELECT, INSERT, UPDATE}
+_ALL = {SELECT, INSERT, UPDATE, DELETE}
+
+GRANTS: dict[str, dict[str, set[str]]] = {
+    # table                          service -> privileges
+    "tenancy_tenant": {"web": _READ, "signing": _READ, "messages": _READ, "relay": _READ},
+    "access_user": {"web": {SELECT, UPDATE}, "messages": _READ},
+    "access_membership": {"web": _READ},
+    "audit_auditevent": {"web": _ADD, "signing": _ADD, "messages": _ADD, "relay": _READ},
+    "audit_auditseal": {"web": _READ, "relay": _ADD},
+    "audit_unsealed": {"web": {INSERT}, "signing": {INSERT}, "messages": {INSERT}, "relay": {SELECT, DELETE}},
+    "outbox_errand": {"web": _ADD | {UPDATE}, "signing": _KEEP, "messages": _KEEP, "relay": {SELECT, DELETE}},
+    "outbox_heartbeat": {"web": _READ, "signing": _KEEP, "messages": _KEEP, "relay": _KEEP},
+    "auth2fa_challenge": {"web": _KEEP, "signing": _READ},
+    "auth2fa_failedsignins": {"web": _ALL},
+    "policies_policy": {"web": _READ, "signing": _READ, "messages": _READ},
+    "policies_subscriberagreement": {"web": _READ, "signing": _READ},
+    "policies_agreementacceptance": {"web": _ADD, "signing": _READ},
+    "authorities_certificateauthority": {"web": _READ, "signing": _READ, "messages": _READ},
+    "authorities_certificateprofile": {"web": _READ, "signing": _READ, "messages": _READ},
+    "authorities_crlshard": {"signing": _KEEP},
+    "certificates_certificate": {"web": _READ, "signing": _ADD, "messages": _READ},
+    "certificates_certificatekey": {"web": _READ, "signing": _ADD},
+    "certificates_revocation": {"web": _READ, "signing": _ADD},
+    "certificates_compromisedkey": {"web": _READ, "signing": _ADD},
+    "requests_certificaterequest": {"web": _KEEP, "signing": {SELECT, UPDATE}, "messages": _READ},
+    "requests_issuanceattempt": {"web": _READ, "signing": _KEEP},
+    "requests_notice": {"messages": _ADD},
+    "django_session": {"web": _ALL},
+    "django_migrations": {"web": _READ, "signing": _READ, "messages": _READ, "relay": _READ},
+}

@@ -1,0 +1,31 @@
+"""Every address of the portal, each with its guard."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.http import require_safe
+
+from portal.config import config
+from portal.foundation.access.guards import Open, guard
+from portal.foundation.access.permissions import Permission
+from portal.web import authorities, health, home
+
+handler400 = "portal.web.problems.bad_request"
+handler403 = "portal.web.problems.forbidden"
+handler404 = "portal.web.problems.not_found"
+handler500 = "portal.web.problems.accident"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", guard(Open.SIGNED_IN, require_safe(home.home)), name="home"),
+    path("", include("auth2fa.urls")),
+    path("t/<slug:tenant>/", guard(Permission.TENANT_ENTER, require_safe(home.tenant_home)), name="tenant-home"),
+    path("t/<slug:tenant>/", include("lifecycle.wizards.urls")),
+    path(
+        "pki/<slug:tenant_slug>/<slug:authority>-<int:version>.cer",
+        guard(Open.ANYBODY, require_safe(authorities.issuer_certificate)),
+        name="issuer-certificate",
+    ),
+    path("healthz", guard(Open.ANYBODY, require_safe(health.healthz)), name="healthz"),
+    path("readyz", guard(Open.ANYBODY, require_safe(health.readyz)), name="readyz"),
+]
+
+if config.demo:
+    urlpatterns.append(path("demo/", include("portal.demo.urls")))

@@ -1,0 +1,125 @@
+"""What the frame around every page needs: places, tenants, theme, person.
+
+It reads what the middleware has settled about the request.  What may ask the database is
+looked up only when the page shows it, so that the plain error page stands without one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from lifecycle.authorities.models import CertificateProfile
+from portal.foundation.access.permissions import Permission
+from portal.foundation.tenancy.context import current_unit
+from portal.foundation.tenancy.middleware import Seat
+from portal.foundation.tenancy.models import PLATFORM
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of the navigation: where it leads, who sees it, and which pages count as being there."""
+
+    label: str | Promise
+    icon: str
+    url_name: str
+    needs: Permission
+    covers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NavigationLink:
+    label: str
+    icon: str
+    url: str
+    current: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TenantChoice:
+    name: str
+    slug: str
+    roles_label: str
+
+
+PLACES = (
+    Place(_("Home"), "home", "tenant-home", Permission.TENANT_ENTER),
+    Place(_("Issued certificates"), "certificate", "certificate-list", Permission.CERTIFICATE_READ, ("certificate-",)),
+    Place(_("Requests"), "request", "request-list", Permission.REQUEST_READ, ("request-",)),
+)
+
+
+def frame(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: `nav`, `tenants`, `seat`, `theme`."""
+    seat: Seat | None = getattr(request, "seat", None)
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "seat": seat,
+        "nav": _navigation(request, seat) if seat else (),
+        "areas": _areas(request, seat) if seat else (),
+        "tenants": SimpleLazyObject(lambda: _choices(request)),
+        "theme": theme if theme in THEMES else "",
+    }
+
+
+def _navigation(request: HttpRequest, seat: Seat) -> tuple[NavigationLink, ...]:
+    here = (request.resolver_match.url_name if request.resolver_match else "") or ""
+    return tuple(
+        NavigationLink(
+            label=str(place.label),
+            icon=place.icon,
+            url=reverse(place.url_name, kwargs={"tenant": seat.tenant.slug}),
+            current=not here.endswith("-area")
+            and (here == place.url_name or (bool(place.covers) and here.startswith(place.covers))),
+        )
+        for place in PLACES
+        if place.needs in seat.permissions
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A product area's own menu (0.R7, 0.R9)."""
+
+    title: str
+    links: tuple[NavigationLink, ...]
+
+
+def _areas(request: HttpRequest, seat: Seat) -> tuple[Area, ...]:
+    """The menus of the tenant's product areas; none where a page is shown outside its unit of work."""
+    unit = current_unit()
+    if unit is None or unit.tenant != seat.tenant.pk or Permission.CERTIFICATE_READ not in seat.permissions:
+        return ()
+    return tuple(
+        Area(profile.title, tuple(_area_links(request, seat, profile.area)))
+        for profile in CertificateProfile.objects.all_in_force()
+    )
+
+
+def _area_links(request: HttpRequest, seat: Seat, area: str) -> Iterator[NavigationLink]:
+    here = {"tenant": seat.tenant.slug, "area": area}
+    for label, icon, url in (
+        (_("Issued certificates"), "certificate", reverse("certificate-list-area", kwargs=here)),
+        (_("Rekey requests"), "request", reverse("request-list-area", kwargs={**here, "kind": "rekey"})),
+    ):
+        yield NavigationLink(str(label), icon, url, current=request.path == url)
+
+
+def _choices(request: HttpRequest) -> list[TenantChoice]:
+    seats: tuple[Seat, ...] = getattr(request, "seats", ())
+    return [
+        TenantChoice(
+            name=seat.tenant.name,
+            slug=seat.tenant.slug,
+            roles_label=", ".join(sorted(str(role.label) for role in seat.roles)),
+        )
+        for seat in seats
+        if seat.tenant.pk != PLATFORM
+    ]

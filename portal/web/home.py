@@ -1,0 +1,161 @@
+"""Home: the choice of a tenant, and in it the answer to "does anything need me?"."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import formats
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from lifecycle.certificates.models import Status
+from lifecycle.certificates.selectors import Wanted, inventory
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.states import UNDER_WAY, State
+from lifecycle.wizards import presentation as shown
+from lifecycle.wizards.sight import certificates_visible_to, requests_visible_to
+from portal.foundation import clock
+from portal.foundation.access.permissions import Permission
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.middleware import PersonRequest, TenantRequest
+from portal.foundation.tenancy.models import PLATFORM
+
+MOST = 8
+MONTHS = 12
+NEWS = timedelta(days=7)
+
+
+def home(request: PersonRequest) -> HttpResponse:
+    """Straight into the only tenant there is, or the choice between several."""
+    seats = [seat for seat in request.seats if seat.tenant.pk != PLATFORM]
+    if len(seats) == 1:
+        return redirect("tenant-home", tenant=seats[0].tenant.slug)
+    return render(request, "account/tenants.html")
+
+
+def tenant_home(request: TenantRequest) -> HttpResponse:
+    with acting_for(request.tenant.pk):
+        reads = Permission.CERTIFICATE_READ in request.seat.permissions
+        attention = _attention(request) if reads else []
+        heading = (
+            ngettext("{count} thing needs you", "{count} things need you", len(attention)).format(count=len(attention))
+            if attention
+            else _("Nothing needs you")
+        )
+        context = {
+            "heading": heading,
+            "lead": "",
+            "may_request": Permission.REQUEST_MAKE in request.seat.permissions,
+            "attention": attention,
+            "running": _running(request) if reads else [],
+            "events": _events(request) if reads else [],
+            "expiry": _expiry(request) if reads else [],
+        }
+        return render(request, "home.html", context)
+
+
+def _mine(request: TenantRequest) -> QuerySet[CertificateRequest]:
+    requests = CertificateRequest.objects.filter(requested_by=request.person.pk)
+    return requests.select_related("profile", "predecessor").order_by("-pk")
+
+
+def _attention(request: TenantRequest) -> list[dict[str, Any]]:
+    """Failed requests, drafts left behind, and certificates that end soon; most urgent first."""
+    tenant, now = request.tenant.slug, clock.now()
+    rows = [
+        {
+            "tone": "bad",
+            "icon": "bad",
+            "what": shown.title_of(failed),
+            "url": reverse("request-page", kwargs={"tenant": tenant, "pk": failed.pk}),
+            "when": _("Failed on {day}").format(day=f"{failed.changed_at:%Y-%m-%d}"),
+            "why": failed.why_failed,
+            "word": _("Open"),
+        }
+        for failed in _mine(request).filter(state=State.FAILED, changed_at__gt=now - NEWS)[:MOST]
+    ]
+    ending = inventory(Wanted(owner=certificates_visible_to(request), statuses=frozenset({Status.ACTIVE})))
+    for certificate in ending.filter(not_after__lt=now + shown.SOON).order_by("not_after")[:MOST]:
+        if certificate.successors.exists():
+            continue
+        days = (certificate.not_after - now).days
+        rows.append(
+            {
+                "tone": "watch",
+                "icon": "watch",
+                "what": certificate.name,
+                "url": reverse("certificate-detail", kwargs={"tenant": tenant, "pk": certificate.pk}),
+                "when": ngettext("Expires in {days} day", "Expires in {days} days", days).format(days=days),
+                "why": certificate.profile.title,
+                "word": _("Open"),
+            }
+        )
+    rows += [
+        {
+            "tone": "plain",
+            "icon": "request",
+            "what": shown.title_of(draft),
+            "url": reverse("request-page", kwargs={"tenant": tenant, "pk": draft.pk}),
+            "when": _("Draft since {day}").format(day=f"{draft.made_at:%Y-%m-%d}"),
+            "why": _("Nothing was asked for yet."),
+            "word": _("Go on"),
+        }
+        for draft in _mine(request).filter(state=State.DRAFT)[:MOST]
+    ]
+    return rows[:MOST]
+
+
+def _running(request: TenantRequest) -> list[dict[str, Any]]:
+    under_way = CertificateRequest.objects.filter(state__in=UNDER_WAY, **requests_visible_to(request))
+    return [
+        {
+            "title": shown.title_of(job),
+            "url": reverse("request-page", kwargs={"tenant": request.tenant.slug, "pk": job.pk}),
+            "note": shown.chip_of_request(job).word,
+            "moving": job.state != State.IN_REVIEW,
+        }
+        for job in under_way.select_related("profile", "predecessor").order_by("-pk")[:MOST]
+    ]
+
+
+def _events(request: TenantRequest) -> list[shown.Happening]:
+    mine = CertificateRequest.objects.filter(**requests_visible_to(request)).order_by("-pk")
+    return shown.happenings(mine.values_list("pk", flat=True)[:MOST])[:MOST]
+
+
+def _expiry(request: TenantRequest) -> list[dict[str, Any]]:
+    """How many certificates end in each of the next twelve months."""
+    now = clock.now()
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    months = [_later(first, number) for number in range(MONTHS + 1)]
+    ends = inventory(Wanted(owner=certificates_visible_to(request), statuses=frozenset({Status.ACTIVE})))
+    found = Counter(
+        end.strftime("%Y-%m")
+        for end in ends.filter(not_after__lt=months[-1]).order_by().values_list("not_after", flat=True)[:5000]
+    )
+    most = max(found.values(), default=0)
+    address = reverse("certificate-list", kwargs={"tenant": request.tenant.slug})
+    return [_month(month, found[f"{month:%Y-%m}"], most, address, index) for index, month in enumerate(months[:-1])]
+
+
+def _month(month: datetime, total: int, most: int, address: str, index: int) -> dict[str, Any]:
+    height = round(100 * total / most) if most else 0
+    return {
+        "label": formats.date_format(month, "F Y"),
+        "short": formats.date_format(month, "M"),
+        "year": str(month.year) if index == 0 or month.month == 1 else "",
+        "url": f"{address}?expires={month:%Y-%m}",
+        "total": total,
+        "current": index == 0,
+        "y": str(100 - height),
+        "height": str(height),
+    }
+
+
+def _later(first: datetime, months: int) -> datetime:
+    year, month = divmod(first.month - 1 + months, 12)
+    return first.replace(year=first.year + year, month=month + 1)

@@ -1,0 +1,97 @@
+"""The edge where refusals and accidents become pages, or problem documents (RFC 9457) for programs.
+
+Inside, a refusal is typed; here it is shown.  What is not a refusal shows nothing of
+itself but the request id, under which the log has the rest.
+"""
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from portal.foundation import clock
+from portal.foundation.errors import Denied, Refusal
+from portal.foundation.tenancy.errors import NotHere
+
+
+class NotAsked(Denied):
+    code = "not-asked-here"
+    message = _("The form that you sent did not come from a page of this session, so nothing was done.")
+    next_step = _("Go back, reload the page and send it again. If that does not help, sign in anew.")
+
+
+class NotUnderstood(Refusal):
+    code = "not-understood"
+    status = HTTPStatus.BAD_REQUEST
+    message = _("The portal could not make sense of what your browser sent, so nothing was done.")
+    next_step = _("Go back, reload the page and try again.")
+
+
+class Accident(Refusal):
+    code = "accident"
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    message = _("Something went wrong on our side. What you asked for was not done, or not completely.")
+    next_step = _("Look at the list of requests to see what was done. If you write to us, add the request id.")
+
+
+def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """Say no: a page for people, `application/problem+json` for programs, the same facts in both."""
+    response = _document(request, refusal) if _wants_json(request) else _page(request, refusal)
+    if (seconds := refusal.facts.get("seconds")) is not None:
+        response["Retry-After"] = seconds  # RFC 9110 10.2.3
+    return response
+
+
+def _document(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    document = {
+        "type": f"urn:certificate-portal:problem:{refusal.code}",
+        "title": str(refusal),
+        "status": int(refusal.status),
+        "detail": refusal.advice,
+        "code": refusal.code,
+        "request_id": getattr(request, "id", ""),
+    }
+    return JsonResponse(document, status=refusal.status, content_type="application/problem+json")
+
+
+def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    context = {
+        "code": refusal.code,
+        "status": int(refusal.status),
+        "title": str(refusal),
+        "next_step": refusal.advice,
+        "request_id": getattr(request, "id", ""),
+        "at": clock.now(),
+    }
+    return render(request, "problem.html", context, status=refusal.status)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/") or request.get_preferred_type(["text/html", "application/json"]) == (
+        "application/json"
+    )
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    del reason  # it names the mechanism, which helps nobody here
+    return answer(request, NotAsked())
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    del exception
+    return answer(request, NotUnderstood())
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    del exception
+    return answer(request, NotAsked())
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    del exception
+    return answer(request, NotHere())
+
+
+def accident(request: HttpRequest) -> HttpResponse:
+    return answer(request, Accident())

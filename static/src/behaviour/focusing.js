@@ -1,0 +1,11 @@
+// An error summary takes the focus; a page that htmx has exchanged gives it to its heading.
+
+export function focusing(root) {
+  const summary = root.querySelector(".error-summary");
+  if (summary) summary.focus();
+  else if (root !== document && root.querySelector("main h1")) {
+    const heading = root.querySelector("main h1");
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+  }
+}

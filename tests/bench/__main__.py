@@ -1,0 +1,263 @@
+"""`make bench`: what one issuance costs, and how many there are in a second; `docs/performance.md` says more.
+
+Starts PostgreSQL (fsync and synchronous_commit on), Redis and a SoftHSM token of its own
+in a temporary folder, and the real signing workers; deletes it all afterwards.  One
+issuance is errand due -> request completed.
+"""
+
+# ruff: noqa: T201 - it talks to a terminal
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import psycopg2
+import redis
+from celery import Celery
+
+from portal.demo.child import Child, bare_environment, wait_until
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.places import Places, Unusable
+from portal.demo.postgresql import SUPERUSER, PostgreSQL
+from portal.demo.supervisor import worker_command
+from portal.demo.surroundings import Surroundings
+from tests.bench import readings
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 300.0
+CORES = os.cpu_count() or 1
+COUNTED = 100  # issuances whose statements are counted
+KINDS = ("issue", "rekey")
+ATTEMPTS, QUIET = 3, 0.1  # a run in which others had more than a tenth of the machine says little
+LONGEST_WAIT = 90.0  # seconds for such a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a number of workers did."""
+
+    count: int
+    seconds: float
+    workers: float  # CPU seconds
+    server: float
+    others: float  # of what the machine has, the share that neither they nor the server used
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+    def each(self, cpu: float) -> float:
+        """Milliseconds an issuance."""
+        return 1000 * cpu / self.count
+
+
+class Bench:
+    def __init__(self, var: Path) -> None:
+        places = Places(var)
+        self.places, self.database, self.broker = places, PostgreSQL(places), Redis(places)
+        self.around = Surroundings(places, 8000, bare_environment(), self.database, self.broker, SoftHsm(places))
+        self._bell = Celery(broker=self.broker.url())
+
+    def __enter__(self) -> Self:
+        for service in (self.around.database, self.around.broker, self.around.token):
+            service.start()
+        self._run("migrate", "manage.py", "migrate", "--verbosity=0")
+        self._run("migrate", "manage.py", "grant_roles", *self.database.grants())
+        self.seed("world")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.broker.stop()
+        self.database.stop()
+        self.places.forget_sockets()
+        if self.places.var not in self.database.home.parents:
+            shutil.rmtree(self.database.home, ignore_errors=True)
+
+    def seed(self, *arguments: str) -> None:
+        """Let people ask; it becomes due when it is measured, so nobody is rung for it before."""
+        self._run("tool", "-m", "tests.bench.tool", "seed", *arguments)
+        self._make_due("tomorrow")
+        with closing(redis.Redis(unix_socket_path=str(self.places.sockets() / "redis.sock"))) as client:
+            client.delete("signing", "messages")
+
+    def raw_signatures(self) -> float:
+        """Signatures a second of the token alone, from one process."""
+        return float(self._run("signing", "-m", "tests.bench.tool", "token"))
+
+    def raw_commits(self) -> float:
+        """Durable commits a second of one connection that does nothing else: what the disk allows."""
+        with self._sql() as cursor:
+            cursor.execute("CREATE TABLE bench_commits (n int)")
+            began, done = time.perf_counter(), 0
+            while time.perf_counter() - began < 1.0:
+                cursor.execute("INSERT INTO bench_commits VALUES (1)")
+                done += 1
+            return done / (time.perf_counter() - began)
+
+    def issue(self, workers: int) -> Run:
+        """Let that many workers, awake and waiting, issue everything that is there."""
+        with self._workers(workers) as running, self._sql() as looking:  # one connection: opening costs milliseconds
+            for _ in range(5):  # nothing is due: each looks at the database and at the token, and goes back to sleep
+                self._ring(workers)
+                time.sleep(0.3)
+            wait_until(_quiet, LONGEST_WAIT, every=0)
+            count, before, began = self._open(), self._used(running), time.perf_counter()
+            self._make_due("now")
+            self._ring(workers)
+            if not wait_until(lambda: not _any_open(looking), PATIENCE, every=0.05):
+                raise Unusable(f"{self._open()} of {count} errands are not done; see {self.places.var / 'log'}")
+            seconds = time.perf_counter() - began
+            if parked := self._open():
+                raise Unusable(f"{parked} of {count} errands were parked; see {self.places.var / 'log'}")
+            used = [now - then for now, then in zip(self._used(running), before, strict=True)]
+            return Run(count, seconds, used[0], used[1], max(0.0, used[2] - used[0] - used[1]) / (seconds * CORES))
+
+    def count_statements(self) -> readings.Said:
+        """Let one worker issue everything that is there while the server writes down whatever it is told."""
+        log = self.places.log("postgresql")
+        with self._sql() as cursor:
+            cursor.execute("ALTER ROLE portal_signing SET log_statement = 'all'")
+        start = log.stat().st_size
+        self.issue(1)
+        with self._sql() as cursor:
+            cursor.execute("ALTER ROLE portal_signing RESET log_statement")
+        return readings.statements(log.read_text()[start:])
+
+    def _used(self, workers: list[Child]) -> tuple[float, float, float]:
+        return (
+            sum(readings.seconds_of(worker.pid) for worker in workers),
+            readings.server_seconds(self.database.child.pid),
+            readings.machine_seconds(),
+        )
+
+    @contextmanager
+    def _workers(self, count: int) -> Iterator[list[Child]]:
+        workers: list[Child] = []
+        try:
+            for number in range(count):
+                name = f"worker-{number}"
+                log = self.places.log(name)
+                log.unlink(missing_ok=True)
+                command = worker_command("signing", f"{name}@localhost")
+                workers.append(Child(name, command, self.around.environment("signing"), log, folder=ROOT))
+                workers[-1].start()
+            for worker in workers:
+                if not wait_until(lambda at=worker: " ready." in at.log.read_text() or not at.alive, 60.0):
+                    raise Unusable(f"{worker.name} {worker.ending}:\n{worker.last_lines(20)}")
+            yield workers
+        finally:
+            for worker in workers:
+                worker.stop()
+
+    def _run(self, service: str, *arguments: str) -> str:
+        """Run a Python program as *service*; return the last line it wrote."""
+        name = "-".join(part.strip("-") for part in arguments[:5]).replace("/", "-").replace("=", "-")
+        log = self.places.log(name)
+        step = Child(name, [sys.executable, *arguments], self.around.environment(service), log, folder=ROOT)
+        step.start()
+        if not step.wait(600.0):
+            raise Unusable(f"{' '.join(arguments)} {step.ending}:\n{step.last_lines(20)}")
+        return step.last_lines(1)
+
+    def _open(self) -> int:
+        with self._sql() as cursor:
+            cursor.execute("SELECT count(*) FROM outbox_errand WHERE queue = 'signing' AND done_at IS NULL")
+            return int(cursor.fetchone()[0])
+
+    def _make_due(self, when: str) -> None:
+        with self._sql() as cursor:
+            cursor.execute("UPDATE outbox_errand SET due_at = %s WHERE queue = 'signing' AND done_at IS NULL", [when])
+
+    def _ring(self, times: int) -> None:
+        for _ in range(times):
+            self._bell.send_task("drain.signing", queue="signing", ignore_result=True)
+
+    @contextmanager
+    def _sql(self) -> Iterator[psycopg2.extensions.cursor]:
+        with closing(psycopg2.connect(self.database.url(SUPERUSER))) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            yield cursor
+
+
+def measure(bench: Bench, count: int) -> None:
+    limits = (
+        f"{bench.raw_signatures():,.0f} signatures/s by the token, {bench.raw_commits():,.0f} commits/s by the disk"
+    )
+    said: dict[str, readings.Said] = {}
+    runs: dict[str, list[Run]] = {}
+    for kind in KINDS:
+        bench.seed(kind, str(COUNTED))
+        said[kind] = bench.count_statements()
+        runs[kind] = [undisturbed(bench, kind, workers, count) for workers in (1, 2)]
+    print(f"\nNothing around it: {limits}.\n")
+    _row("an issuance", *KINDS, "goal")
+    _row("queries", *(f"{said[kind].queries / COUNTED:.1f}" for kind in KINDS), "at most 12")
+    _row("commits", *(f"{said[kind].commits / COUNTED:.1f}" for kind in KINDS), "at most 3")
+    _row("CPU of the worker, ms", *(f"{one.each(one.workers):.1f}" for one, _ in runs.values()), "at most 12")
+    _row("CPU of PostgreSQL, ms", *(f"{one.each(one.server):.1f}" for one, _ in runs.values()), "")
+    _row("a second, one worker", *(f"{one.rate:.0f}" for one, _ in runs.values()), "at least 70")
+    _row("a second, two workers", *(f"{two.rate:.0f}" for _, two in runs.values()), "")
+    _row("two against one", *(f"{two.rate / one.rate:.2f}" for one, two in runs.values()), "at least 1.7")
+    print("\nWhat a worker says to the database, times an issuance (rekey):")
+    for what, times in said["rekey"].kinds.most_common(6):
+        print(f"  {times / COUNTED:5.2f}  {what}")
+    each = ", ".join(f"{run.others:.0%}" for kind in KINDS for run in runs[kind])
+    print(f"\n{count} issuances a run.  Others, Redis among them, had this much of the machine in each run: {each}.")
+
+
+def _any_open(cursor: psycopg2.extensions.cursor) -> bool:
+    cursor.execute(
+        "SELECT 1 FROM outbox_errand WHERE queue = 'signing' AND done_at IS NULL AND parked_at IS NULL LIMIT 1"
+    )
+    return cursor.fetchone() is not None
+
+
+def _quiet() -> bool:
+    """Look for two seconds whether others leave the machine alone."""
+    before = readings.machine_seconds()
+    time.sleep(2.0)
+    return readings.machine_seconds() - before < QUIET * 2.0 * CORES
+
+
+def undisturbed(bench: Bench, kind: str, workers: int, count: int) -> Run:
+    """Measure until others leave the machine alone, a few times at most; return the run they disturbed least."""
+    runs: list[Run] = []
+    while len(runs) < ATTEMPTS and (not runs or runs[-1].others > QUIET):
+        bench.seed(kind, str(count))
+        runs.append(bench.issue(workers))
+    return min(runs, key=lambda run: run.others)
+
+
+def _row(what: str, issue: str, rekey: str, goal: str) -> None:
+    print(f"{what:24}{issue:>10}{rekey:>10}   {goal}")
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--count", type=int, default=600, help="issuances of each measured run")
+    count = asked.parse_args().count
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    var = Path(tempfile.mkdtemp(prefix="portal-bench-"))
+    var.chmod(0o711)  # PostgreSQL's account must walk through when root runs this
+    try:
+        with Bench(var) as bench:
+            measure(bench, count)
+    except Unusable as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(var, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""The portal as it runs: gunicorn and both workers as processes of their own, on the test's database and token.
+
+`Portal` is started once for all journeys.  The rows that a test makes are there for it, since everything looks into
+the same database; what a test leaves is wiped behind it as everywhere.
+"""
+
+import email
+import email.policy
+import http.client
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from portal.demo.child import Child, wait_until
+from portal.demo.places import Unusable
+from portal.demo.supervisor import worker_command
+from tests.plugins.services import ROOT, surroundings
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+
+
+class Portal:
+    """What a person's browser talks to, and the folder where their mails arrive."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = _free_port()
+        self.origin = f"http://localhost:{self.port}"
+        self.mails = folder / "mail"
+        self.mails.mkdir()
+        web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--worker-class=gthread", "--workers=1", "--threads=6"]
+        self.web = self._child("web", "web", [*web, "--no-control-socket", f"--bind=127.0.0.1:{self.port}"], folder)
+        self.signing, self.messages = (
+            self._child(queue, queue, worker_command(queue, f"{queue}-{self.port}@localhost"), folder)
+            for queue in ("signing", "messages")
+        )
+
+    def _child(self, name: str, service: str, command: list[str], folder: Path) -> Child:
+        environment = {**surroundings().environment(service), "MAIL_URL": f"file://{self.mails}"}
+        return Child(name, command, environment, folder / f"{name}.log", folder=ROOT)
+
+    def start(self) -> None:
+        children = [self.web, self.signing, self.messages]
+        for child in children:
+            child.start()
+        for child, ready in ((self.web, self._answers), (self.signing, None), (self.messages, None)):
+            heard = ready or (lambda child=child: " ready." in child.log.read_text())
+            if not wait_until(lambda heard=heard, child=child: heard() or not child.alive, 60.0) or not child.alive:
+                raise Unusable(f"{child.name} {child.ending}:\n{child.last_lines(30)}")
+
+    def stop(self) -> None:
+        for child in (self.web, self.signing, self.messages):
+            child.ask_to_end()
+        for child in (self.web, self.signing, self.messages):
+            child.stop()
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz", headers={"Host": f"localhost:{self.port}"})
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    @contextmanager
+    def nobody_signs(self) -> Iterator[None]:
+        """Stop the signing worker in its tracks; what it is asked waits.  A test that signs by itself needs it, too."""
+        os.kill(self.signing.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.signing.pid, signal.SIGCONT)
+
+    # --- the person's mailbox ---
+
+    def forget_mails(self) -> None:
+        for file in self.mails.iterdir():
+            file.unlink()
+
+    def mail(self, about: str) -> str:
+        """Wait for the newest mail whose subject holds *about*; return its text."""
+        found: list[str] = []
+
+        def arrived() -> bool:
+            found[:] = [body for subject, body in self._delivered() if about in subject]
+            return bool(found)
+
+        if not wait_until(arrived, 20.0, every=0.1):
+            raise AssertionError(f"no mail about {about!r} in 20 seconds; there are {list(self._delivered())}")
+        return found[-1]
+
+    def code(self) -> str:
+        [code] = re.findall(r"^ {4}(\d+)$", self.mail("code"), re.MULTILINE)
+        return str(code)
+
+    def _delivered(self) -> Iterator[tuple[str, str]]:
+        for file in sorted(self.mails.iterdir(), key=lambda file: file.stat().st_mtime_ns):
+            for content in file.read_bytes().split(b"-" * 79 + b"\n"):  # what Django's file backend writes behind each
+                if content.strip():
+                    message = email.message_from_bytes(content.lstrip(), policy=email.policy.default)
+                    yield str(message["Subject"]), message.get_content()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,418 @@
+"""Two tenants with people, authorities in the real token, profiles, policies, an agreement; and what people do there.
+
+A pytest plugin: every test may ask for `acme`, `globex`, or a person by name.  The fixtures write what has no
+service yet (tenants, people, policies) as the owner; everything else goes through services as a named person:
+
+    begun(petra, acme)                        a draft, nothing answered yet
+    filled(petra, acme)                       a draft with every question answered
+    submitted(petra, acme)                    a request that waits for the signing worker
+    issued(petra, acme)                       the certificate, signed by the token
+    issued(petra, acme, source=certificate)   the same for a rekey of an earlier certificate
+
+All four take the same wishes: `profile`, `source`, `name`, `email`, `key` (its kind), `csr`, `use_case`, `message`.
+Each opens its own units of work, so call them outside any.  The first policies ask for no second factor;
+`ask_for_codes(acme)` makes the next version of each, which does.
+
+    acme     petra and dan (subscribers), wei (reviewer), jonas (recovery officer), ada (administrator), vera (auditor)
+    globex   hank and mina (subscribers), vera (auditor)
+    olu      operates the platform and belongs to no tenant
+"""
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from django.contrib.auth.hashers import make_password
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from psycopg2 import sql
+
+from auth2fa import challenges
+from auth2fa.protocol import Person
+from lifecycle.authorities.addresses import crl_url, issuer_url
+from lifecycle.authorities.backends.pkcs11 import key_in
+from lifecycle.authorities.ceremony import Charter, Superior, self_signed, subordinate
+from lifecycle.authorities.keys import KEY_KINDS
+from lifecycle.authorities.models import CertificateAuthority, CertificateProfile, Trust
+from lifecycle.authorities.order import last_second
+from lifecycle.certificates.models import Certificate
+from lifecycle.policies.models import Policy, SubscriberAgreement
+from lifecycle.requests import services
+from lifecycle.requests.kinds import Kind
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.wizards.flow import Flow, as_posted
+from lifecycle.wizards.forms import seen
+from lifecycle.wizards.steps import STEPS
+from portal.config import config
+from portal.demo.postgresql import OWNER, SERVICE_ROLES
+from portal.demo.texts import AGREEMENT, PROFILES
+from portal.foundation import clock
+from portal.foundation.access.models import Membership, User
+from portal.foundation.access.permissions import Role
+from portal.foundation.outbox.drain import run
+from portal.foundation.outbox.models import Errand
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import PLATFORM, Tenant
+from portal.foundation.token import token_at
+
+PASSWORD = "everybody-has-this-one"
+FOUNDED = timedelta(days=900)
+"""How long ago the authorities began; a test may freeze the clock anywhere after that."""
+
+TENANTS = {"acme": ("Acme Industries", "CZ"), "globex": ("Globex Corporation", "US")}
+
+PEOPLE: dict[str, tuple[str, str, dict[str, tuple[Role, ...]]]] = {
+    "petra": ("Petra Nováková", "petra@acme.example", {"acme": (Role.SUBSCRIBER,)}),
+    "dan": ("Dan Král", "dan@acme.example", {"acme": (Role.SUBSCRIBER,)}),
+    "wei": ("Li Wei", "wei@acme.example", {"acme": (Role.REVIEWER,)}),
+    "jonas": ("Jonas Meyer", "jonas@acme.example", {"acme": (Role.RECOVERY_OFFICER,)}),
+    "ada": ("Ada Osei", "ada@acme.example", {"acme": (Role.ADMINISTRATOR,)}),
+    "vera": ("Vera Lind", "vera@audit.example", {"acme": (Role.AUDITOR,), "globex": (Role.AUDITOR,)}),
+    "hank": ("Hank Scorpio", "hank@globex.example", {"globex": (Role.SUBSCRIBER,)}),
+    "mina": ("Mina Park", "mina@globex.example", {"globex": (Role.SUBSCRIBER,)}),
+    "olu": ("Olu Bello", "olu@portal.example", {"platform": (Role.OPERATOR,)}),
+}
+
+
+# --- who one is --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(service: str) -> Iterator[None]:
+    """Have the database grants of *service* on this thread's connection; `owner` is `portal_owner`."""
+    roles = {**SERVICE_ROLES, "owner": OWNER}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        before = cursor.fetchone()[0]
+        cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(roles[service])))
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(before)))
+
+
+def signed_in(client: Client, person: User) -> Client:
+    """Give *client* a session of *person*, without the password's hundred milliseconds."""
+    client.force_login(person)
+    return client
+
+
+def as_person(user: User) -> Person:
+    return Person(id=user.pk, name=user.name, email=user.email)
+
+
+# --- what is there before anybody does anything ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """An authority's key in the token and its certificate, made once a process; its rows are new in every test."""
+
+    key_id: bytes
+    der: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    tenants: dict[str, Tenant]
+    people: dict[str, User]
+
+
+@cache
+def _minted(slug: str) -> tuple[Minted, Minted]:
+    """Return root and issuing authority of a tenant."""
+    token = token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
+    root_id, issuing_id = secrets.token_bytes(16), secrets.token_bytes(16)
+    for key_id in (root_id, issuing_id):
+        token.generate("ec-p256", key_id)
+    root = self_signed(_charter(slug, "Root CA", 7300, path_length=None), key_in(token, root_id))
+    superior = Superior(
+        certificate=root,
+        key=key_in(token, root_id),
+        aia_issuer_url=issuer_url(slug, "root", 1),
+        crl_url=crl_url(slug, "root", 1, 1),
+    )
+    charter = _charter(slug, "Issuing CA", 3650, path_length=0)
+    issuing = subordinate(charter, key_in(token, issuing_id).public_key(), superior)
+    return Minted(root_id, root.public_bytes(Encoding.DER)), Minted(issuing_id, issuing.public_bytes(Encoding.DER))
+
+
+def _charter(slug: str, word: str, days: int, *, path_length: int | None) -> Charter:
+    name, country = TENANTS[slug]
+    not_before = clock.now().replace(microsecond=0) - FOUNDED
+    attributes = {
+        NameOID.COUNTRY_NAME: country,
+        NameOID.ORGANIZATION_NAME: name,
+        NameOID.COMMON_NAME: f"{name} {word}",
+    }
+    return Charter(
+        subject=x509.Name([x509.NameAttribute(oid, text) for oid, text in attributes.items()]),
+        not_before=not_before,
+        not_after=last_second(not_before, timedelta(days=days)),
+        path_length=path_length,
+    )
+
+
+@cache
+def _hashed() -> str:
+    return make_password(PASSWORD)
+
+
+def build() -> World:
+    with serving("owner"):
+        now = clock.now()
+        made = [Tenant(slug=slug, name=name, created_at=now) for slug, (name, _country) in TENANTS.items()]
+        tenants = {tenant.slug: tenant for tenant in Tenant.objects.bulk_create(made)}
+        people = {
+            short: User(subject=email, email=email, name=name, password=_hashed(), created_at=now)
+            for short, (name, email, _seats) in PEOPLE.items()
+        }
+        User.objects.bulk_create(people.values())
+        places = {**{slug: tenant.pk for slug, tenant in tenants.items()}, "platform": PLATFORM}
+        for slug, pk in places.items():
+            with acting_for(pk):
+                Membership.objects.bulk_create(
+                    Membership(person=people[short], role=role)
+                    for short, (_name, _email, seats) in PEOPLE.items()
+                    for role in seats.get(slug, ())
+                )
+                if slug in TENANTS:
+                    _equip(slug)
+    return World(tenants, people)
+
+
+def _equip(slug: str) -> None:
+    name, country = TENANTS[slug]
+    root, issuing = (
+        CertificateAuthority(slug=part, name=f"{name} {word}", key_id=minted.key_id.hex(), certificate_der=minted.der)
+        for part, word, minted in zip(("root", "issuing"), ("Root CA", "Issuing CA"), _minted(slug), strict=True)
+    )
+    issuing.parent = root
+    CertificateAuthority.objects.bulk_create([root, issuing])
+    SubscriberAgreement(slug="subscriber", version=1, **AGREEMENT).save(force_insert=True)
+    CertificateProfile.objects.bulk_create(
+        CertificateProfile(
+            slug=profile,
+            title=promised["title"],
+            area=profile,
+            trust=Trust.PRIVATE,
+            authority=issuing,
+            content={**promised["content"], "fixed_subject": {"organization": name, "country": country}},
+        )
+        for profile, promised in PROFILES.items()
+    )
+    Policy.objects.bulk_create(
+        Policy(profile=profile, operation=kind, version=1, enabled=True, agreement="subscriber", made_by="test")
+        for profile in PROFILES
+        for kind in Kind
+    )
+
+
+def next_policies(tenant: Tenant, **changes: Any) -> None:
+    """Give every policy of *tenant* a next version, like the newest but for *changes*."""
+    with serving("owner"), acting_for(tenant.pk):
+        newest = Policy.objects.order_by("profile", "operation", "-version").distinct("profile", "operation")
+        for policy in list(newest):
+            same = {name: getattr(policy, name) for name in ("profile", "operation", "enabled", "agreement", "factor")}
+            fresh = {**same, **changes, "version": policy.version + 1, "made_by": "test"}
+            Policy(**fresh).save(force_insert=True)
+
+
+def ask_for_codes(tenant: Tenant) -> None:
+    """Let every operation of *tenant* ask for a code by e-mail from now on."""
+    next_policies(tenant, factor="email-code")
+
+
+# --- what people do there -------------------------------------------------------------------------------------------
+
+
+def csr(kind: str = "ec-p256") -> str:
+    """Return a certificate signing request in PEM for a key that nobody had before."""
+    made = KEY_KINDS[kind]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(made.make(), hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def begun(
+    person: User,
+    tenant: Tenant,
+    kind: str | None = None,
+    *,
+    profile: str = "desktop-signing",
+    source: Certificate | None = None,
+) -> CertificateRequest:
+    """Return a draft in which nothing is answered; of a rekey where a *source* is given."""
+    wanted = Kind(kind) if kind else Kind.REKEY if source else Kind.ISSUE
+    with acting_for(tenant.pk, person=person.pk):
+        if source:
+            return services.begin_from_certificate(source.pk, wanted, by=person.pk)
+        return services.begin_from_profile(profile, wanted, by=person.pk)
+
+
+def fill(draft: CertificateRequest, person: User, **wish: Any) -> CertificateRequest:
+    """Answer every open question of a draft, as the wizard's forms demand."""
+    with acting_for(draft.tenant_id, person=person.pk):
+        locked = services.draft_for(draft.pk, by=person.pk)
+        while (step := Flow(locked, STEPS).open_step) is not None:
+            form = step.form(as_posted(_answer(step.slug, locked, person, wish)), draft=locked)
+            assert form.is_valid(), f"{step.slug}: {form.errors.as_json()}"
+            services.keep_answer(locked, step.slug, form.plain_answers())
+        return locked
+
+
+def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, Any]) -> dict[str, Any]:
+    match step:
+        case "subject":
+            return {"common_name": wish.get("name", person.name)}
+        case "names":
+            return {"email": wish.get("email", person.email)}
+        case "key":
+            return {"csr": wish.get("csr") or csr(wish.get("key", "ec-p256"))}
+        case "confirm":
+            return {
+                "agreement": str(SubscriberAgreement.in_force("subscriber").pk),
+                "seen": seen(draft),
+                "use_case": wish.get("use_case", "lost"),
+                "message": wish.get("message", ""),
+                "consent": "on",
+            }
+    raise AssertionError(f"the world does not know how to answer {step!r}")
+
+
+def filled(
+    person: User,
+    tenant: Tenant,
+    kind: str | None = None,
+    *,
+    profile: str = "desktop-signing",
+    source: Certificate | None = None,
+    **wish: Any,
+) -> CertificateRequest:
+    """Return a draft that could be submitted as it is."""
+    return fill(begun(person, tenant, kind, profile=profile, source=source), person, **wish)
+
+
+def confirmed(draft: CertificateRequest, person: User) -> UUID:
+    """Answer the e-mail code for what *draft* says now; return the challenge, which `submit` spends."""
+    with acting_for(draft.tenant_id, person=person.pk):
+        factor, purpose, payload = draft.policy.factor, draft.purpose, draft.digest()
+    asked = challenges.ask(
+        factor, person=as_person(person), tenant=draft.tenant_id, purpose=purpose, payload=payload, about="a test"
+    )
+    [code] = re.findall(r"^ {4}(\d+)\r?$", str(mail.outbox[-1].body), re.MULTILINE)
+    challenges.answer(asked.pk, as_person(person), {"code": code})
+    with acting_for(draft.tenant_id, person=person.pk):
+        services.keep_challenge(draft.pk, asked.pk, by=person.pk)
+    return asked.pk
+
+
+def submit(draft: CertificateRequest, person: User) -> CertificateRequest:
+    """Submit a finished draft; where its policy asks for a code, the code is answered first."""
+    challenge = confirmed(draft, person) if draft.policy.factor else None
+    with acting_for(draft.tenant_id, person=person.pk):
+        return services.submit(services.draft_for(draft.pk, by=person.pk), by=person.pk, challenge=challenge)
+
+
+def submitted(person: User, tenant: Tenant, kind: str | None = None, **wish: Any) -> CertificateRequest:
+    """Return a request that waits for the signing worker; its errand is in the queue."""
+    return submit(filled(person, tenant, kind, **wish), person)
+
+
+def errand_of(request: CertificateRequest) -> Errand:
+    """Return the errand that promises to carry *request* out."""
+    return Errand.objects.get(task="lifecycle.requests.tasks.execute_request", args__0=str(request.pk))
+
+
+def carry_out(request: CertificateRequest) -> CertificateRequest:
+    """Do what the signing worker does with *request*, with its grants and the real token; return it as it is then."""
+    errand = errand_of(request)
+    with serving("signing"):
+        run(errand)
+    errand.refresh_from_db()
+    assert errand.done_at, f"the errand did not end: {errand.last_error}"
+    with acting_for(request.tenant_id):
+        return CertificateRequest.objects.select_related("profile", "policy", "predecessor").get(pk=request.pk)
+
+
+def issued(person: User, tenant: Tenant, kind: str | None = None, **wish: Any) -> Certificate:
+    """Return a certificate that *person* asked for and the token signed."""
+    done = carry_out(submitted(person, tenant, kind, **wish))
+    assert done.state == "completed", done.why_failed
+    with acting_for(tenant.pk):
+        return Certificate.objects.with_facts().get(made_from=done.pk)
+
+
+# --- fixtures -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return build()
+
+
+@pytest.fixture
+def acme(world: World) -> Tenant:
+    return world.tenants["acme"]
+
+
+@pytest.fixture
+def globex(world: World) -> Tenant:
+    return world.tenants["globex"]
+
+
+@pytest.fixture
+def petra(world: World) -> User:
+    return world.people["petra"]
+
+
+@pytest.fixture
+def dan(world: World) -> User:
+    return world.people["dan"]
+
+
+@pytest.fixture
+def wei(world: World) -> User:
+    return world.people["wei"]
+
+
+@pytest.fixture
+def jonas(world: World) -> User:
+    return world.people["jonas"]
+
+
+@pytest.fixture
+def ada(world: World) -> User:
+    return world.people["ada"]
+
+
+@pytest.fixture
+def vera(world: World) -> User:
+    return world.people["vera"]
+
+
+@pytest.fixture
+def hank(world: World) -> User:
+    return world.people["hank"]
+
+
+@pytest.fixture
+def mina(world: World) -> User:
+    return world.people["mina"]
+
+
+@pytest.fixture
+def olu(world: World) -> User:
+    return world.people["olu"]
