@@ -36,6 +36,14 @@ def _wipe(_test: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _wipe  # Django's `flush` would ask for TRUNCATE, which no service has
 
 
+@pytest.fixture(autouse=True)
+def _empty_mailbox() -> None:
+    """Begin without the mails that the workers of an earlier test wrote."""
+    folder = Path(surroundings().environment("web")["MAIL_URL"].removeprefix("file://"))
+    for mail in folder.glob("*.log"):
+        mail.unlink()
+
+
 @pytest.fixture
 def owner() -> Iterator[Cursor]:
     """Look at, or tamper with, the rows of every tenant: a superuser's cursor, each statement its own transaction."""
