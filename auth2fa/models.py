@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import ClassVar, Self
 
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models import F, Q
 
@@ -83,3 +84,42 @@ class FailedSignIns(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} since {self.failed_at}"
+
+
+class Enrolment(models.Model):
+    """A second factor that a person owns: a TOTP secret, sealed; later a passkey.  Row-level security keeps it theirs.
+
+    It counts once `confirmed_at` is set: whoever shows the first right code has the secret.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    factor = models.CharField(max_length=20)
+    label = models.CharField(max_length=60)
+    secret = models.BinaryField()  # sealed with the second-factor key, bound to person and row
+    memory = models.JSONField(default=dict)  # what was used last, so that it is not used again
+    made_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    removed_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[PersonManager[Self]] = PersonManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["person", "factor"], name="enrolment_by_person")]
+
+
+class SignedIn(AbstractBaseSession):
+    """A session, with whose it is, so that a person and their administrator can see and end it.
+
+    A platform table: a session is looked up by its key before anybody is known.
+    """
+
+    person_id = models.UUIDField(null=True, db_index=True)
+    began_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, default="")
+    agent = models.CharField(max_length=200, default="")
+
+    class Meta:
+        db_table = "auth2fa_signedin"
+        indexes = [models.Index(fields=["expire_date"], name="signedin_by_end")]

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 T = TypeVar("T")
 
-SERVICES = ("web", "signing", "messages", "relay", "migrate", "tool")
+SERVICES = ("web", "signing", "validation", "messages", "relay", "migrate", "tool")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 IN_FILES = {
     "DATABASE_URL": "DATABASE_URL_FILE",

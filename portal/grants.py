@@ -2,7 +2,7 @@
 
 Read by `manage.py grant_roles`, which grants exactly this and revokes everything
 else.  Nobody but the owner can UPDATE or DELETE a line of the journal; the signing
-worker cannot write a policy; validation will not be able to write an approval.
+worker cannot write a policy; validation cannot write an approval.
 """
 
 SELECT, INSERT, UPDATE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
@@ -14,29 +14,54 @@ _ALL = {SELECT, INSERT, UPDATE, DELETE}
 
 GRANTS: dict[str, dict[str, set[str]]] = {
     # table                          service -> privileges
-    "tenancy_tenant": {"web": _READ, "signing": _READ, "messages": _READ, "relay": _READ},
-    "access_user": {"web": {SELECT, UPDATE}, "messages": _READ},
-    "access_membership": {"web": _READ},
-    "audit_auditevent": {"web": _ADD, "signing": _ADD, "messages": _ADD, "relay": _READ},
-    "audit_auditseal": {"web": _READ, "relay": _ADD},
-    "audit_unsealed": {"web": {INSERT}, "signing": {INSERT}, "messages": {INSERT}, "relay": {SELECT, DELETE}},
-    "outbox_errand": {"web": _ADD | {UPDATE}, "signing": _KEEP, "messages": _KEEP, "relay": {SELECT, DELETE}},
-    "outbox_heartbeat": {"web": _READ, "signing": _KEEP, "messages": _KEEP, "relay": _KEEP},
+    "tenancy_tenant": {"web": _KEEP, "signing": _READ, "validation": _READ, "messages": _READ, "relay": _READ},
+    "access_user": {"web": _KEEP, "messages": _READ},
+    "access_membership": {"web": _ALL},
+    "access_invitation": {"web": _KEEP, "messages": _READ},
+    "access_look": {"web": _KEEP},
+    "audit_auditevent": {"web": _ADD, "signing": _ADD, "validation": _ADD, "messages": _ADD, "relay": _READ},
+    "audit_auditseal": {"web": _READ, "signing": _READ, "relay": _ADD},
+    "audit_unsealed": {
+        "web": {INSERT},
+        "signing": {INSERT},
+        "validation": {INSERT},
+        "messages": {INSERT},
+        "relay": {SELECT, DELETE},
+    },
+    "audit_auditcheckpoint": {"web": _READ, "signing": _ADD, "relay": _READ},
+    "audit_journalkey": {"web": _READ, "signing": _ADD, "relay": _READ},
+    "outbox_errand": {
+        "web": _ADD | {UPDATE},
+        "signing": _KEEP,
+        "validation": _KEEP,
+        "messages": _KEEP,
+        "relay": {SELECT, DELETE},
+    },
+    "outbox_heartbeat": {"web": _READ, "signing": _KEEP, "validation": _KEEP, "messages": _KEEP, "relay": _KEEP},
     "auth2fa_challenge": {"web": _KEEP, "signing": _READ},
     "auth2fa_failedsignins": {"web": _ALL},
-    "policies_policy": {"web": _READ, "signing": _READ, "messages": _READ},
-    "policies_subscriberagreement": {"web": _READ, "signing": _READ},
+    "auth2fa_enrolment": {"web": _KEEP},
+    "auth2fa_signedin": {"web": _ALL},
+    "policies_policy": {"web": _ADD, "signing": _READ, "validation": _READ, "messages": _READ},
+    "policies_subscriberagreement": {"web": _ADD, "signing": _READ},
     "policies_agreementacceptance": {"web": _ADD, "signing": _READ},
-    "authorities_certificateauthority": {"web": _READ, "signing": _READ, "messages": _READ},
-    "authorities_certificateprofile": {"web": _READ, "signing": _READ, "messages": _READ},
+    "authorities_certificateauthority": {"web": _READ, "signing": _READ, "validation": _READ, "messages": _READ},
+    "authorities_certificateprofile": {"web": _ADD, "signing": _READ, "validation": _READ, "messages": _READ},
     "authorities_crlshard": {"signing": _KEEP},
-    "certificates_certificate": {"web": _READ, "signing": _ADD, "messages": _READ},
-    "certificates_certificatekey": {"web": _READ, "signing": _ADD},
+    "validation_caacheck": {"web": _ADD, "signing": _READ, "validation": _KEEP},
+    "certificates_certificate": {"web": _ADD, "signing": _ADD, "validation": _READ, "messages": _READ},
+    "certificates_certificatekey": {"web": _ADD, "signing": _ADD},
     "certificates_revocation": {"web": _READ, "signing": _ADD},
     "certificates_compromisedkey": {"web": _READ, "signing": _ADD},
-    "requests_certificaterequest": {"web": _KEEP, "signing": {SELECT, UPDATE}, "messages": _READ},
+    "requests_certificaterequest": {
+        "web": _KEEP,
+        "signing": {SELECT, UPDATE},
+        "validation": {SELECT, UPDATE},
+        "messages": _READ,
+    },
+    "requests_approval": {"web": _ADD, "signing": _READ, "validation": _READ},
     "requests_issuanceattempt": {"web": _READ, "signing": _KEEP},
     "requests_notice": {"messages": _ADD},
     "django_session": {"web": _ALL},
-    "django_migrations": {"web": _READ, "signing": _READ, "messages": _READ, "relay": _READ},
+    "django_migrations": {"web": _READ, "signing": _READ, "validation": _READ, "messages": _READ, "relay": _READ},
 }

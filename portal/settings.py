@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "auth2fa",
     "lifecycle.policies",
     "lifecycle.authorities",
+    "lifecycle.validation",
     "lifecycle.certificates",
     "lifecycle.requests",
     "lifecycle.wizards",

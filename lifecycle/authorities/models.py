@@ -32,6 +32,7 @@ class CertificateAuthority(TenantModel):
     backend = models.CharField(max_length=20, default="pkcs11")
     key_id = models.CharField(max_length=64)  # CKA_ID, hexadecimal: labels need not be unique in a token
     certificate_der = models.BinaryField()
+    caa_identities = models.JSONField(default=list)  # issuer domain names that CAA records may name (RFC 8659 4.2)
     parent = TenantKey("self", null=True, related_name="+")
     made_at = models.DateTimeField(default=clock.now)
 
@@ -107,6 +108,7 @@ class CertificateProfile(TenantModel):
     authority = TenantKey(CertificateAuthority, related_name="+")
     content = models.JSONField()
     made_at = models.DateTimeField(default=clock.now)
+    made_by = models.CharField(max_length=60, default="")
 
     objects: ClassVar[Profiles] = Profiles()
 

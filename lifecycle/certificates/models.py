@@ -21,6 +21,11 @@ class Status(StrEnum):
     REVOKED = "revoked"
 
 
+class Source(models.TextChoices):
+    ISSUED = "issued", _("Issued here")
+    UPLOADED = "uploaded", _("Uploaded")  # another authority's: kept in view, never operated on (4.R8)
+
+
 class Certificates(TenantManager["Certificate"]):
     def with_facts(self) -> "models.QuerySet[Certificate]":
         """With everything a status is derived from, so that a list costs one query."""
@@ -33,12 +38,14 @@ class Certificates(TenantManager["Certificate"]):
 class Certificate(TenantModel):
     """An issued certificate, as it is, and where it came from."""
 
-    authority = TenantKey(CertificateAuthority, related_name="+")
-    profile = TenantKey(CertificateProfile, related_name="+")
-    shard = TenantKey(CrlShard, related_name="+")
+    source = models.CharField(max_length=10, choices=Source, default=Source.ISSUED)
+    authority = TenantKey(CertificateAuthority, null=True, related_name="+")
+    profile = TenantKey(CertificateProfile, null=True, related_name="+")
+    shard = TenantKey(CrlShard, null=True, related_name="+")
     predecessor = TenantKey("self", null=True, related_name="successors")
-    made_by = models.CharField(max_length=10)  # the operation: issue, rekey, …
-    made_from = models.UUIDField()  # the request; requests stand above certificates, so an id and no key
+    made_by = models.CharField(max_length=10)  # the operation: issue, rekey, …; upload
+    made_from = models.UUIDField(null=True)  # the request; requests stand above certificates, so an id and no key
+    chain = models.BinaryField(default=b"")  # of an uploaded one: its issuers' certificates, DER after DER
     owner = models.UUIDField()  # the person who asked for it
     der = models.BinaryField()
     serial = models.CharField(max_length=40, db_collation="C")  # hexadecimal, no leading zeros
@@ -56,6 +63,20 @@ class Certificate(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "authority", "serial"], name="certificate_serial_once"),
             models.UniqueConstraint(fields=["tenant", "made_from"], name="certificate_once_a_request"),
+            models.UniqueConstraint(
+                fields=["tenant", "fingerprint"], condition=Q(source="uploaded"), name="certificate_uploaded_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    source="issued",
+                    authority__isnull=False,
+                    profile__isnull=False,
+                    shard__isnull=False,
+                    made_from__isnull=False,
+                )
+                | Q(source="uploaded", authority=None, profile=None, shard=None, made_from=None, predecessor=None),
+                name="certificate_source_is_told",
+            ),
         ]
         indexes = [
             models.Index(fields=["tenant", "not_after", "id"], name="certificate_by_end"),
@@ -85,6 +106,7 @@ class Certificate(TenantModel):
 class FoundBy(models.TextChoices):
     NAME = "name"
     EMAIL = "email"
+    DOMAIN = "domain"  # a DNS name, and each of its parents
     SERIAL = "serial"
     FINGERPRINT = "fingerprint"
     SPKI = "spki"

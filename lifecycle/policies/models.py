@@ -22,6 +22,7 @@ class SubscriberAgreement(TenantModel):
     title = models.CharField(max_length=120)
     text = models.TextField()
     made_at = models.DateTimeField(default=clock.now)
+    made_by = models.CharField(max_length=60, default="")
 
     class Meta:
         constraints = [
@@ -56,6 +57,9 @@ class Policy(TenantModel):
     factor = models.CharField(max_length=20, blank=True, default="")
     factor_settings = models.JSONField(default=dict)  # what the factor's own limits are set to (0.R37)
     agreement = models.SlugField(max_length=60, blank=True, default="", db_index=False)
+    checks_caa = models.BooleanField(default=False)  # for names in the DNS (0.R25, C15)
+    approvals = models.PositiveSmallIntegerField(default=0)  # how many reviewers, none of them the requester (C7)
+    limits = models.JSONField(default=dict)  # by their slug in `lifecycle.policies.limits`
     made_at = models.DateTimeField(default=clock.now)
     made_by = models.CharField(max_length=60)
 
@@ -65,7 +69,7 @@ class Policy(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "profile", "operation", "version"], name="policy_version_once"),
             models.CheckConstraint(
-                condition=Q(operation__in=["issue", "rekey", "reissue", "renew", "revoke"]),
+                condition=Q(operation__in=["issue", "rekey", "reissue", "renew", "revoke", "recover"]),
                 name="policy_operation_is_known",
             ),
         ]

@@ -110,6 +110,7 @@ def open_attempt(errand: Errand, request_id: UUID, signer: Signer) -> Opened | N
         authority_id=signer.id,
         shard_id=signer.place.shard,
         serial=certificates.serial_text(serial),
+        spki_sha256=request.answers["key"]["spki"],
         rehearsal=linted.rehearsal,
         leased_until=clock.now() + LEASE,
     )

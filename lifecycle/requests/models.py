@@ -129,6 +129,7 @@ class IssuanceAttempt(TenantModel):
     authority = TenantKey(CertificateAuthority, related_name="+")
     shard = TenantKey(CrlShard, related_name="+")
     serial = models.CharField(max_length=40, db_collation="C")
+    spki_sha256 = models.CharField(max_length=64, null=True, db_collation="C")  # noqa: DJ001 - old rows have none
     rehearsal = models.BinaryField()
     opened_at = models.DateTimeField(default=clock.now)
     leased_until = models.DateTimeField()
@@ -139,6 +140,9 @@ class IssuanceAttempt(TenantModel):
             models.UniqueConstraint(fields=["tenant", "authority", "serial"], name="attempt_serial_once"),
             models.UniqueConstraint(
                 fields=["tenant", "request"], condition=Q(outcome="open"), name="attempt_one_open_a_request"
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "spki_sha256"], condition=Q(outcome="open"), name="attempt_one_open_a_key"
             ),
             models.CheckConstraint(
                 condition=Q(outcome__in=[o.value for o in Outcome]), name="attempt_outcome_is_known"
@@ -156,6 +160,24 @@ class IssuanceAttempt(TenantModel):
             otherwise=ChangedMeanwhile(thing=ATTEMPT.thing),
         )
         self.outcome = outcome
+
+
+class Approval(TenantModel):
+    """One reviewer's word on a request; never changes (C7).
+
+    A trigger lets nobody judge their own request, whatever the code thinks.
+    """
+
+    request = TenantKey(CertificateRequest, related_name="approvals")
+    reviewer = models.UUIDField()
+    approves = models.BooleanField()
+    comment = models.CharField(max_length=1000, default="")
+    at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "request", "reviewer"], name="approval_once_a_reviewer")
+        ]
 
 
 class Notice(TenantModel):

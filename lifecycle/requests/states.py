@@ -16,6 +16,7 @@ class State(StrEnum):
     EXECUTING = "executing"
     COMPLETED = "completed"
     FAILED = "failed"
+    REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
 
 
@@ -23,6 +24,8 @@ class Event(StrEnum):
     SUBMIT = "submit"
     PASS_VALIDATION = "pass validation"  # noqa: S105 - a word, not a secret
     APPROVE = "approve"
+    REJECT = "reject"
+    RECHECK = "recheck"  # what was checked grew old before it was signed
     WITHDRAW = "withdraw"
     EXECUTE = "execute"
     COMPLETE = "complete"
@@ -33,13 +36,15 @@ LIFE = Machine("request", State.DRAFT, [
     (Event.SUBMIT,          [State.DRAFT],                                                     State.VALIDATING),
     (Event.PASS_VALIDATION, [State.VALIDATING],                                                State.IN_REVIEW),
     (Event.APPROVE,         [State.IN_REVIEW],                                                 State.READY),
+    (Event.REJECT,          [State.IN_REVIEW],                                                 State.REJECTED),
+    (Event.RECHECK,         [State.READY, State.EXECUTING],                                    State.VALIDATING),
     (Event.WITHDRAW,        [State.DRAFT, State.VALIDATING, State.IN_REVIEW, State.READY],     State.WITHDRAWN),
     (Event.EXECUTE,         [State.READY],                                                     State.EXECUTING),
     (Event.COMPLETE,        [State.EXECUTING],                                                 State.COMPLETED),
-    (Event.FAIL,            [State.READY, State.EXECUTING],                                    State.FAILED),
+    (Event.FAIL,            [State.VALIDATING, State.READY, State.EXECUTING],                  State.FAILED),
 ])  # fmt: skip
 
-OVER = frozenset({State.COMPLETED, State.FAILED, State.WITHDRAWN})
+OVER = frozenset({State.COMPLETED, State.FAILED, State.REJECTED, State.WITHDRAWN})
 """Nothing happens to the request any more; its certificate is free for another one."""
 
 UNDER_WAY = frozenset(State) - OVER - {State.DRAFT}
@@ -52,6 +57,7 @@ WORDS: dict[State, tuple[str, str | Promise]] = {
     State.EXECUTING: ("busy", _("Signing")),
     State.COMPLETED: ("good", _("Completed")),
     State.FAILED: ("bad", _("Failed")),
+    State.REJECTED: ("bad", _("Rejected")),
     State.WITHDRAWN: ("plain", _("Withdrawn")),
 }
 """Tone and word of each state, for people."""

@@ -125,6 +125,7 @@ class Demo:
         commands = {
             "web": ("web", [*gunicorn, "--graceful-timeout=5", "--no-control-socket", *binds]),
             "worker-signing": ("signing", worker_command("signing", "signing@%h")),
+            "worker-validation": ("validation", worker_command("validation", "validation@%h")),
             "worker-messages": ("messages", worker_command("messages", "messages@%h")),
             "relay": ("relay", [sys.executable, "manage.py", "relay"]),
         }

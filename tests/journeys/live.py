@@ -19,6 +19,7 @@ from pathlib import Path
 from portal.demo.child import Child, wait_until
 from portal.demo.places import Unusable
 from portal.demo.supervisor import worker_command
+from portal.foundation.outbox.registry import QUEUES
 from tests.plugins.services import ROOT, surroundings
 
 CHROMIUM = "/usr/bin/chromium"
@@ -38,28 +39,27 @@ class Portal:
         self.mails.mkdir()
         web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--worker-class=gthread", "--workers=1", "--threads=6"]
         self.web = self._child("web", "web", [*web, "--no-control-socket", f"--bind=127.0.0.1:{self.port}"], folder)
-        self.signing, self.messages = (
+        self.workers = [
             self._child(queue, queue, worker_command(queue, f"{queue}-{self.port}@localhost"), folder)
-            for queue in ("signing", "messages")
-        )
+            for queue in QUEUES
+        ]
 
     def _child(self, name: str, service: str, command: list[str], folder: Path) -> Child:
         environment = {**surroundings().environment(service), "MAIL_URL": f"file://{self.mails}"}
         return Child(name, command, environment, folder / f"{name}.log", folder=ROOT)
 
     def start(self) -> None:
-        children = [self.web, self.signing, self.messages]
-        for child in children:
+        for child in (self.web, *self.workers):
             child.start()
-        for child, ready in ((self.web, self._answers), (self.signing, None), (self.messages, None)):
+        for child, ready in ((self.web, self._answers), *((worker, None) for worker in self.workers)):
             heard = ready or (lambda child=child: " ready." in child.log.read_text())
             if not wait_until(lambda heard=heard, child=child: heard() or not child.alive, 60.0) or not child.alive:
                 raise Unusable(f"{child.name} {child.ending}:\n{child.last_lines(30)}")
 
     def stop(self) -> None:
-        for child in (self.web, self.signing, self.messages):
+        for child in (self.web, *self.workers):
             child.ask_to_end()
-        for child in (self.web, self.signing, self.messages):
+        for child in (self.web, *self.workers):
             child.stop()
 
     def _answers(self) -> bool:

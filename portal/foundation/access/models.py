@@ -50,6 +50,7 @@ class Membership(TenantModel):
 
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=20, choices=Role)
+    suspended_at = models.DateTimeField(null=True)  # the person keeps their account and other tenants
 
     class Meta:
         constraints = [
@@ -65,3 +66,44 @@ class Membership(TenantModel):
         row-level security lets through nobody else's rows.
         """
         return cls._base_manager.select_related("tenant").order_by("tenant__name", "role")
+
+
+class Invitation(TenantModel):
+    """A place in a tenant that waits for somebody to take it: who may join, as what, until when.
+
+    The link in the mail is signed and names this row, so the row holds no secret.  Its end is a
+    fact: taken, withdrawn, or past `expires_at`.
+    """
+
+    email = models.EmailField()
+    name = models.CharField(max_length=120)
+    roles = models.JSONField()
+    invited_by = models.UUIDField()
+    invited_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)  # of the newest mail
+    expires_at = models.DateTimeField()
+    taken_at = models.DateTimeField(null=True)
+    taken_by = models.UUIDField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "email"],
+                condition=models.Q(taken_at=None, withdrawn_at=None),
+                name="invitation_one_open_an_address",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(taken_at=None) | models.Q(withdrawn_at=None), name="invitation_has_one_end"
+            ),
+        ]
+
+
+class Look(TenantModel):
+    """An operator's time-boxed look inside a tenant: who, why, until when (architecture 8)."""
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500)
+    began_at = models.DateTimeField()
+    until = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)

@@ -17,6 +17,14 @@ class Permission(StrEnum):
     REQUEST_READ = "request:read"
     REQUEST_READ_ALL = "request:read-all"
     REQUEST_MAKE = "request:make"
+    REQUEST_APPROVE = "request:approve"
+    CERTIFICATE_UPLOAD = "certificate:upload"
+    RULES_READ = "rules:read"  # policies, profiles, agreements
+    RULES_CHANGE = "rules:change"
+    PEOPLE_READ = "people:read"
+    PEOPLE_CHANGE = "people:change"
+    JOURNAL_READ = "journal:read"
+    PLATFORM_OPERATE = "platform:operate"  # held in the platform's own tenant alone
 
 
 class Role(models.TextChoices):
@@ -32,12 +40,20 @@ _READ_OWN = frozenset({Permission.TENANT_ENTER, Permission.CERTIFICATE_READ, Per
 _READ = _READ_OWN | {Permission.CERTIFICATE_READ_ALL, Permission.REQUEST_READ_ALL}
 
 GRANTED: dict[Role, frozenset[Permission]] = {
-    Role.SUBSCRIBER: _READ_OWN | {Permission.REQUEST_MAKE},
-    Role.REVIEWER: _READ,
+    Role.SUBSCRIBER: _READ_OWN | {Permission.REQUEST_MAKE, Permission.CERTIFICATE_UPLOAD},
+    Role.REVIEWER: _READ | {Permission.REQUEST_APPROVE},
     Role.RECOVERY_OFFICER: frozenset({Permission.TENANT_ENTER}),
-    Role.ADMINISTRATOR: _READ,
-    Role.AUDITOR: _READ,
-    Role.OPERATOR: frozenset(),  # has no business inside a tenant
+    Role.ADMINISTRATOR: _READ
+    | {
+        Permission.CERTIFICATE_UPLOAD,
+        Permission.RULES_READ,
+        Permission.RULES_CHANGE,
+        Permission.PEOPLE_READ,
+        Permission.PEOPLE_CHANGE,
+        Permission.JOURNAL_READ,
+    },
+    Role.AUDITOR: _READ | {Permission.RULES_READ, Permission.PEOPLE_READ, Permission.JOURNAL_READ},
+    Role.OPERATOR: frozenset({Permission.PLATFORM_OPERATE}),  # has no business inside a tenant
 }
 
 

@@ -70,6 +70,28 @@ class AuditSeal(TenantModel):
         return hashlib.sha256(self.sequence.to_bytes(8) + bytes(self.previous) + event_digest).digest()
 
 
+class JournalKey(models.Model):
+    """A public key that signs checkpoints, by its fingerprint.  A platform table: one key signs for every tenant."""
+
+    fingerprint = models.CharField(primary_key=True, max_length=64)  # SHA-256 of the SubjectPublicKeyInfo
+    spki = models.BinaryField()
+    key_id = models.CharField(max_length=64)  # CKA_ID in the token, hexadecimal
+    since = models.DateTimeField()
+
+
+class AuditCheckpoint(TenantModel):
+    """A signed statement: at this moment the chain of this tenant had so many rows and this head (F10)."""
+
+    sequence = models.PositiveBigIntegerField()
+    head = models.BinaryField(max_length=32)  # the digest of the seal with that sequence
+    at = models.DateTimeField()
+    key = models.CharField(max_length=64)  # the fingerprint of the JournalKey
+    signature = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "sequence"], name="checkpoint_once_a_row")]
+
+
 class Unsealed(models.Model):
     """An event that waits for the sealer.
 

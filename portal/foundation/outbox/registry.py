@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from portal.foundation.outbox.models import Errand
 
-QUEUES = ("signing", "messages")
+QUEUES = ("signing", "validation", "messages")
 
 _tasks: dict[str, "Task"] = {}
 _vitals: dict[str, Callable[[], dict[str, str]]] = {}

@@ -5,6 +5,7 @@ tenant.  Three and four, row-level security and composite keys, are PostgreSQL's
 (`rls.py`).
 """
 
+from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 from uuid import UUID
 
@@ -29,9 +30,14 @@ class Tenant(models.Model):
     slug = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
     created_at = models.DateTimeField()
+    suspended_at = models.DateTimeField(null=True)  # nobody enters, nothing is signed, until it is taken back
+    closes_at = models.DateTimeField(null=True)  # the end of the waiting period; before it, closing can be taken back
 
     def __str__(self) -> str:
         return self.name
+
+    def is_closed(self, at: datetime) -> bool:
+        return self.closes_at is not None and self.closes_at <= at
 
 
 class TenantManager(models.Manager[Row]):

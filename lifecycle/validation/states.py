@@ -1,0 +1,26 @@
+"""The life of one look at a name's CAA records (0.R28).
+
+A name that nobody looked at yet is unverified and has no row; looking again is a new row.
+"""
+
+from enum import StrEnum
+
+from portal.foundation.states import Machine
+
+
+class CaaState(StrEnum):
+    UNVERIFIED = "unverified"  # of a name without a row, or with one that grew too old; never stored
+    VERIFYING = "verifying"
+    VERIFIED = "verified"
+    FAILED = "failed"
+
+
+class CaaEvent(StrEnum):
+    PERMIT = "permit"
+    REFUSE = "refuse"  # forbidden, or it could not be found out: a failure is never consent
+
+
+LOOK = Machine("CAA check", CaaState.VERIFYING, [
+    (CaaEvent.PERMIT, [CaaState.VERIFYING], CaaState.VERIFIED),
+    (CaaEvent.REFUSE, [CaaState.VERIFYING], CaaState.FAILED),
+])  # fmt: skip
