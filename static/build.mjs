@@ -24,8 +24,8 @@ function htmxFile() {
   return join(folder, "static", "django_htmx", "htmx-2.min.js");
 }
 
-async function bundled(entry) {
-  const result = await build({ entryPoints: [join(here, "src", entry)], bundle: true, minify: true, write: false, target, format: "iife", legalComments: "none" });
+async function bundled(entry, how = { format: "iife", legalComments: "none" }) {
+  const result = await build({ entryPoints: [join(here, "src", entry)], bundle: true, minify: true, write: false, target, ...how });
   return Buffer.from(result.outputFiles[0].contents);
 }
 
@@ -34,6 +34,7 @@ const drawn = (name) => readFile(join(here, "src", name)).then((text) => Buffer.
 const files = {
   "portal.css": await bundled("portal.css"),
   "portal.js": await bundled("portal.js"),
+  "key.js": await bundled("key/maker.js", { format: "esm", legalComments: "eof" }), // a page asks for it when it is wanted
   "htmx.js": await readFile(htmxFile()),
   "icons.svg": await drawn("icons.svg"),
   "favicon.svg": await drawn("favicon.svg"),

@@ -1,10 +1,11 @@
 // What script adds.  Every page works without it; here it copies, accepts dropped files, remembers the theme,
-// moves the focus to a problem, and counts down.  Nothing here decides anything: the server does.
+// moves the focus to a problem, counts down, and offers to make a key.  Nothing here decides anything: the server does.
 
 import { copying } from "./behaviour/copying.js";
 import { counting } from "./behaviour/counting.js";
 import { dropping } from "./behaviour/dropping.js";
 import { focusing } from "./behaviour/focusing.js";
+import { makingKeys } from "./behaviour/making-keys.js";
 import { menus } from "./behaviour/menus.js";
 import { polling } from "./behaviour/polling.js";
 import { sendingOnce } from "./behaviour/sending-once.js";
@@ -17,6 +18,6 @@ document.documentElement.dataset.script = "on"; // the style sheet shows what ne
 for (const start of [theme, toasts, copying, menus, sendingOnce, polling]) start(document);
 
 // Parts that look at elements rather than at events look again after htmx has exchanged some.
-const eachTime = (root) => [dropping, counting, waitingForAnswers, focusing].forEach((start) => start(root));
+const eachTime = (root) => [dropping, counting, waitingForAnswers, makingKeys, focusing].forEach((start) => start(root));
 eachTime(document);
 document.addEventListener("htmx:load", ({ detail: { elt } }) => elt === document.body || eachTime(elt)); // the body is the first page

@@ -32,6 +32,27 @@ class Migration(migrations.Migration):
                 ("approves", models.BooleanField()),
                 ("comment", models.CharField(default="", max_length=1000)),
                 ("at", models.DateTimeField(default=portal.foundation.clock.now)),
+                (
+                    "request",
+                    portal.foundation.tenancy.models.TenantKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="approvals",
+                        to="requests.certificaterequest",
+                    ),
+                ),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=portal.foundation.tenancy.context.current_tenant_id,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.RemoveConstraint(
@@ -69,29 +90,6 @@ class Migration(migrations.Migration):
             model_name="issuanceattempt",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("outcome", "open")), fields=("tenant", "spki_sha256"), name="attempt_one_open_a_key"
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="request",
-            field=portal.foundation.tenancy.models.TenantKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="approvals",
-                to="requests.certificaterequest",
-            ),
-        ),
-        migrations.AddField(
-            model_name="approval",
-            name="tenant",
-            field=models.ForeignKey(
-                db_index=False,
-                default=portal.foundation.tenancy.context.current_tenant_id,
-                editable=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="tenancy.tenant",
             ),
         ),
         migrations.AddConstraint(
