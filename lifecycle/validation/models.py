@@ -31,7 +31,7 @@ class CaaCheck(TenantModel):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=[s.value for s in STORED]), name="caa_state_is_known"),
             models.CheckConstraint(
-                condition=Q(state="verifying", checked_at=None) | (~Q(state="verifying") & Q(checked_at__isnull=False)),
+                condition=Q(state="verifying") | Q(checked_at__isnull=False),
                 name="caa_answered_when_settled",
             ),
         ]

@@ -26,6 +26,7 @@ from lifecycle.requests import proposals
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards.flow import StepForm
+from lifecycle.wizards.key_maker import KeyMaker
 from portal.foundation.errors import Refusal
 
 LONGEST_NAME = 64  # RFC 5280 appendix A: ub-common-name, ub-organizational-unit-name
@@ -196,6 +197,10 @@ class KeyForm(StepForm):
             "key_type": found.key_kind.slug,
             "public_key": base64.b64encode(found.public_key).decode(),
         }
+
+    @property
+    def maker(self) -> KeyMaker:
+        return KeyMaker.of(self.draft)
 
     @property
     def accepted(self) -> list[str]:

@@ -13,8 +13,10 @@ pytestmark = pytest.mark.django_db
 
 PLATFORM_TABLES = {
     "access_user": "a person exists before and beside any tenant",
+    "audit_journalkey": "one key signs the checkpoints of every tenant; public halves only",
     "audit_unsealed": "the sealer finds through it which tenants have something to seal; ids only",
     "auth2fa_failedsignins": "whoever signs in is nobody yet; keyed hashes only",
+    "auth2fa_signedin": "a session is found by its key before anybody knows whose it is",
     "certificates_compromisedkey": "such a key is bad for every tenant; fingerprints only",
     "django_content_type": "Django's list of models; no row is anybody's",
     "django_migrations": "which migrations ran",
@@ -28,7 +30,7 @@ PLATFORM_TABLES = {
 }
 """Every other table belongs to a tenant or to a person."""
 
-PERSON_TABLES = {"auth2fa_challenge"}
+PERSON_TABLES = {"auth2fa_challenge", "auth2fa_enrolment"}
 
 _MINE = {
     "tenant": "(tenant_id = (NULLIF(current_setting('portal.tenant'::text, true), ''::text))::uuid)",
@@ -40,6 +42,10 @@ EXPECTED_POLICIES = {
     # every policy that is not simply "mine to read, mine to write"
     "audit_auditevent": {("tenant_isolation", "*", _MINE["tenant"], _JOURNAL_WRITE)},
     "access_membership": {
+        ("tenant_isolation", "*", _MINE["tenant"], _MINE["tenant"]),
+        ("own_rows", "r", _MINE["person"], None),
+    },
+    "access_look": {
         ("tenant_isolation", "*", _MINE["tenant"], _MINE["tenant"]),
         ("own_rows", "r", _MINE["person"], None),
     },
@@ -160,7 +166,10 @@ def test_every_index_of_a_tenants_table_starts_with_the_tenant(ask, tenant_table
         for table, index, first, primary in rows
         if table in tenant_tables and not primary and first != "tenant_id"
     }
-    assert {re.sub(r"_[0-9a-f]{8}$", "", index) for index in others} == {"access_membership_person_id"}  # own rows
+    assert {re.sub(r"_[0-9a-f]{8}$", "", index) for index in others} == {
+        "access_look_person_id",
+        "access_membership_person_id",
+    }  # own rows
 
 
 def test_no_service_is_a_superuser_nor_passes_row_level_security_nor_owns_anything(ask):

@@ -67,5 +67,5 @@ class Migration(migrations.Migration):
         never_changes("requests_approval"),
         migrations.RunSQL(_FOUR_EYES, _TWO_EYES),
         migrations.RunSQL(_BY_AN_ATTEMPT, _BY_ANYBODY),
-        enforce_machine("requests_certificaterequest", initial="draft", arrows=_NOW),
+        enforce_machine("requests_certificaterequest", initial="draft", arrows=_NOW, before=_BEFORE),
     ]

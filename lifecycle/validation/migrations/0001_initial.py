@@ -61,8 +61,8 @@ class Migration(migrations.Migration):
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
-                            models.Q(("checked_at", None), ("state", "verifying")),
-                            models.Q(models.Q(("state", "verifying"), _negated=True), ("checked_at__isnull", False)),
+                            ("state", "verifying"),
+                            ("checked_at__isnull", False),
                             _connector="OR",
                         ),
                         name="caa_answered_when_settled",

@@ -5,7 +5,7 @@ from portal.foundation.tenancy.rls import enforce_machine, isolate, never_change
 _SETTLED = """
 CREATE FUNCTION validation_evidence_stands() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF OLD.state <> 'verifying' THEN
+    IF OLD.state <> 'verifying' AND OLD.state = NEW.state AND OLD IS DISTINCT FROM NEW THEN
         RAISE EXCEPTION 'evidence never changes' USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;

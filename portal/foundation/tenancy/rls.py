@@ -90,15 +90,31 @@ def never_changes(table: str, *, but: Sequence[str] = ()) -> RunSQL:
     )
 
 
-def enforce_machine(table: str, *, initial: str, arrows: Sequence[tuple[str, str]], column: str = "state") -> RunSQL:
+def enforce_machine(
+    table: str,
+    *,
+    initial: str,
+    arrows: Sequence[tuple[str, str]],
+    column: str = "state",
+    before: Sequence[tuple[str, str]] = (),
+) -> RunSQL:
     """An INSERT that does not start at *initial*, or an UPDATE that follows no arrow, fails, whoever sends it.
 
     The arrows are written out in the migration (one that imports today's table would
-    change its own past); a test compares them with the code's table.
+    change its own past); a test compares them with the code's table.  *before* are the
+    arrows that an earlier migration had enforced: going back enforces those again.
     """
+    backwards = (
+        _machine(table, initial, before, column)
+        if before
+        else f"DROP TRIGGER follows_machine ON {table}; DROP FUNCTION {table}_follows_machine();"
+    )
+    return RunSQL(_machine(table, initial, arrows, column), backwards)
+
+
+def _machine(table: str, initial: str, arrows: Sequence[tuple[str, str]], column: str) -> str:
     pairs = ", ".join(f"('{source}', '{target}')" for source, target in arrows)
-    return RunSQL(
-        f"""
+    return f"""
         CREATE OR REPLACE FUNCTION {table}_follows_machine() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF TG_OP = 'INSERT' AND NEW.{column} <> '{initial}' THEN
@@ -112,9 +128,7 @@ def enforce_machine(table: str, *, initial: str, arrows: Sequence[tuple[str, str
         END $$;
         CREATE OR REPLACE TRIGGER follows_machine BEFORE INSERT OR UPDATE OF {column} ON {table}
             FOR EACH ROW EXECUTE FUNCTION {table}_follows_machine();
-        """,
-        f"DROP TRIGGER follows_machine ON {table}; DROP FUNCTION {table}_follows_machine();",
-    )
+        """
 
 
 def with_rls_lifted(*operations: Operation, tables: Sequence[str]) -> list[Operation]:

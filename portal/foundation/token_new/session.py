@@ -1,0 +1,184 @@
+"""One login and one session per process, module and token, one lock for all.
+
+Logging in is a matter of the whole process in PKCS#11, and python-pkcs11 is not safe
+across sessions in several threads; so whoever needs the token shares what `token_at`
+returns.  The session is opened when first needed, keys are found by CKA_ID, and a lost
+session is made again once.
+
+Two kinds of circuit keep everybody from asking what does not answer: the token's own,
+about its session, and one for each key, about its signatures.  So one bad key does not
+stand in the way of the other tenants' keys.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pkcs11
+from pkcs11 import Attribute, ObjectClass
+from structlog import get_logger
+
+from portal.foundation.token.circuit import Circuit, State, Why, stamp_of
+from portal.foundation.token.errors import KeyNotThere, TokenFellSilent, TokenNotReached, TokenRefused
+from portal.foundation.token.kinds import KEY_KINDS, KeyKind, TokenObject, encoded, make_pair
+from portal.foundation.token.said import SAID_NO, SESSION_GONE, name_of, why_not_opened
+from portal.foundation.watchdog import watchdog
+
+T = TypeVar("T")
+
+PATIENCE = 20.0  # seconds one call may take before the process ends
+
+log = get_logger()
+
+
+@dataclass(eq=False, slots=True)
+class Token:
+    """What this process may do with one token.  Get it from `token_at`."""
+
+    module: str
+    label: str
+    pin_file: str
+    patience: float = PATIENCE
+    circuit: Circuit = field(default_factory=Circuit, init=False, repr=False)
+    _key_circuits: dict[bytes, Circuit] = field(default_factory=dict, init=False, repr=False)
+    _session: pkcs11.Session | None = field(default=None, init=False, repr=False)
+    _keys: dict[bytes, TokenObject] = field(default_factory=dict, init=False, repr=False)
+
+    def reach(self, key_id: bytes, prove: Callable[[], bool] | None = None) -> None:
+        """Make sure that there is a session which sees the private key; raise `TokenNotReached` otherwise.
+
+        *prove* has the key sign something that matters to nobody and tells whether the
+        signature is right.  It is called where the key's circuit is half-open: when this
+        process begins, and after every trouble.
+        """
+        with _speaking:
+            mine = self.circuit_of(key_id)
+            mine.admit()
+            try:
+                self._ask("looking for a key", lambda session: self._private(session, key_id)[Attribute.ID])
+                if prove is not None and mine.state == State.TRIAL:
+                    self._try_out(key_id, prove)
+            except KeyNotThere as missing:
+                self._break(mine, Why.KEY_MISSING, str(missing))
+                raise
+            except (TokenFellSilent, TokenRefused) as trouble:
+                raise TokenNotReached(str(trouble)) from trouble
+
+    def sign(self, key_id: bytes, digest: bytes, mechanism: pkcs11.Mechanism) -> bytes:
+        """Return the token's raw signature over what is hashed already.
+
+        `TokenNotReached`: nothing was signed.  `TokenRefused`: nothing ever will be.
+        `TokenFellSilent`: nobody knows, and the key has to prove itself before the next one.
+        """
+        mine = self.circuit_of(key_id)
+        mine.admit()
+
+        def ask(session: pkcs11.Session) -> bytes:
+            key = self._private(session, key_id)
+            if not isinstance(key, pkcs11.SignMixin):
+                raise TokenRefused(f"The token {self.label!r} does not let its key {key_id.hex()} sign.")
+            return bytes(key.sign(digest, mechanism=mechanism))
+
+        return self._ask("a signature", ask, breaks=mine)
+
+    def distrust(self, key_id: bytes, why: Why, sentence: str) -> None:
+        """Let nobody ask for a signature of this key before it has rested and proved itself."""
+        with _speaking:
+            self._break(self.circuit_of(key_id), why, sentence)
+
+    def wake(self) -> None:
+        """Make sure that the token answers at all; raise `TokenNotReached` otherwise."""
+        try:
+            self._ask("a sign of life", lambda session: session.generate_random(64))
+        except (TokenFellSilent, TokenRefused) as trouble:
+            raise TokenNotReached(str(trouble)) from trouble
+
+    def public_key(self, key_id: bytes) -> bytes:
+        """Return the DER of the public half's SubjectPublicKeyInfo."""
+        return self._ask(
+            "reading a public key", lambda session: encoded(self._find(session, ObjectClass.PUBLIC_KEY, key_id))
+        )
+
+    def generate(self, kind: str, key_id: bytes) -> bytes:
+        """Make a key pair of one of `KEY_KINDS`, under a CKA_ID nobody uses; return what `public_key` returns."""
+        return self._ask("making a key pair", lambda session: self._generate(session, KEY_KINDS[kind], key_id))
+
+    def close(self) -> None:
+        """End the session, and with it the login; the next call opens another."""
+        with _speaking:
+            self._forget_session()
+
+    def circuit_of(self, key_id: bytes) -> Circuit:
+        """One for every key, half-open until it has proved itself in this process."""
+        return self._key_circuits.setdefault(key_id, Circuit(State.TRIAL))
+
+    def told(self) -> dict[str, Any]:
+        """What a heartbeat says: the token's own circuit, or a key's where only that one is open."""
+        open_keys = [mine for mine in list(self._key_circuits.values()) if mine.state == State.OPEN]
+        worst = next(iter([] if self.circuit.state == State.OPEN else open_keys), self.circuit)
+        return {"label": self.label, **worst.told(), "keys": len(open_keys)}
+
+    def _try_out(self, key_id: bytes, prove: Callable[[], bool]) -> None:
+        mine = self.circuit_of(key_id)
+        try:
+            proved = prove()
+        except TokenRefused as refusal:
+            self._break(mine, Why.REFUSES, str(refusal))
+            raise
+        if not proved:
+            why = f"The token {self.label!r} gave a wrong signature with its key {key_id.hex()}."
+            self._break(mine, Why.WRONG_SIGNATURE, why)
+            raise TokenNotReached(why)
+        mine.success()
+
+    def _ask(self, call: str, question: Callable[[pkcs11.Session], T], *, breaks: Circuit | None = None) -> T:
+        """Put one question, once more if the session turns out to be gone, and sort what goes wrong.
+
+        A silence breaks the token's circuit, or the one that is given.
+        """
+        with _speaking, watchdog.watching(f"{call} at token {self.label!r}", seconds=self.patience):
+            try:
+                try:
+                    return question(self._open())
+                except SESSION_GONE:
+                    self._forget_session()
+                    return question(self._open())
+            except SESSION_GONE as gone:
+                why = f"The token {self.label!r} lost its session twice ({name_of(gone)})."
+                raise self._give_up(Why.SESSION_LOST, why) from gone
+            except SAID_NO as refusal:
+                raise TokenRefused(f"The token {self.label!r} refused {call} ({name_of(refusal)}).") from refusal
+            except pkcs11.PKCS11Error as silence:
+                self._forget_session()
+                why = f"The token {self.label!r} failed during {call} ({name_of(silence)})."
+                self._break(breaks or self.circuit, Why.FELL_SILENT, why)
+                raise TokenFellSilent(why) from silence
+
+    def _open(self) -> pkcs11.Session:
+        if self._session is None:
+            self.circuit.admit(self.pin_file)
+            pin = stamp_of(self.pin_file)  # before it is read: what is written meanwhile is new
+            try:
+                self._session = self._log_in()
+            except (OSError, UnicodeError, RuntimeError) as trouble:
+                why = why_not_opened(trouble)
+                told = trouble.strerror if isinstance(trouble, OSError) else name_of(trouble)
+                self._forget_session()
+                self._break(self.circuit, why, _NOT_OPENED[why].format(token=self, told=told), pin=pin)
+                raise TokenNotReached(self.circuit.sentence) from trouble
+            self.circuit.success()
+        return self._session
+
+    def _log_in(self) -> pkcs11.Session:
+        pin = Path(self.pin_file).read_text().strip()
+        if not self._siblings_speak():
+            _finalise(self.module)  # a token plugged in again, or a fork, shows only after C_Initialize
+        token = pkcs11.lib(self.module).get_token(token_label=self.label)
+        try:
+            return token.open(user_pin=pin)
+        except pkcs11.UserAlreadyLoggedIn:
+            return token.open()  # somebody else in this process did: the login counts for every session
