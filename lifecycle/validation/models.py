@@ -29,6 +29,11 @@ class CaaCheck(TenantModel):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name", "identities", "perspective"],
+                condition=Q(state="verifying"),
+                name="caa_one_look_at_a_time",
+            ),
             models.CheckConstraint(condition=Q(state__in=[s.value for s in STORED]), name="caa_state_is_known"),
             models.CheckConstraint(
                 condition=Q(state="verifying") | Q(checked_at__isnull=False),

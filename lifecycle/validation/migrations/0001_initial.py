@@ -55,6 +55,11 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [models.Index(fields=["tenant", "name", "asked_at"], name="caa_by_name")],
                 "constraints": [
+                    models.UniqueConstraint(
+                        fields=("tenant", "name", "identities", "perspective"),
+                        condition=models.Q(("state", "verifying")),
+                        name="caa_one_look_at_a_time",
+                    ),
                     models.CheckConstraint(
                         condition=models.Q(("state__in", ["verifying", "verified", "failed"])),
                         name="caa_state_is_known",

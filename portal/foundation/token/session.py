@@ -22,7 +22,7 @@ import pkcs11
 from pkcs11 import Attribute, ObjectClass
 from structlog import get_logger
 
-from portal.foundation.token.circuit import Circuit, State, Why, stamp_of
+from portal.foundation.token.circuit import Circuit, Stamp, State, Why, stamp_of
 from portal.foundation.token.errors import KeyNotThere, TokenFellSilent, TokenNotReached, TokenRefused
 from portal.foundation.token.kinds import KEY_KINDS, KeyKind, TokenObject, encoded, make_pair
 from portal.foundation.token.said import SAID_NO, SESSION_GONE, name_of, why_not_opened
@@ -31,6 +31,15 @@ from portal.foundation.watchdog import watchdog
 T = TypeVar("T")
 
 PATIENCE = 20.0  # seconds one call may take before the process ends
+
+_PIN_REFUSED = "The token {token.label!r} refused the PIN in {token.pin_file} ({told})."
+_NOT_OPENED = {
+    Why.PIN_REFUSED: _PIN_REFUSED,
+    Why.PIN_LOCKED: _PIN_REFUSED,
+    Why.PIN_FILE: "The PIN file {token.pin_file} cannot be read: {told}.",
+    Why.NOT_THERE: "The token {token.label!r} cannot be opened through {token.module} ({told}).",
+    Why.NOT_OPENED: "The token {token.label!r} cannot be opened through {token.module} ({told}).",
+}
 
 log = get_logger()
 
@@ -45,6 +54,7 @@ class Token:
     patience: float = PATIENCE
     circuit: Circuit = field(default_factory=Circuit, init=False, repr=False)
     _key_circuits: dict[bytes, Circuit] = field(default_factory=dict, init=False, repr=False)
+    _proofs: dict[bytes, Callable[[], bool]] = field(default_factory=dict, init=False, repr=False)
     _session: pkcs11.Session | None = field(default=None, init=False, repr=False)
     _keys: dict[bytes, TokenObject] = field(default_factory=dict, init=False, repr=False)
 
@@ -58,6 +68,8 @@ class Token:
         with _speaking:
             mine = self.circuit_of(key_id)
             mine.admit()
+            if prove is not None:
+                self._proofs[key_id] = prove
             try:
                 self._ask("looking for a key", lambda session: self._private(session, key_id)[Attribute.ID])
                 if prove is not None and mine.state == State.TRIAL:
@@ -91,11 +103,18 @@ class Token:
             self._break(self.circuit_of(key_id), why, sentence)
 
     def wake(self) -> None:
-        """Make sure that the token answers at all; raise `TokenNotReached` otherwise."""
+        """Make sure that the token answers at all; raise `TokenNotReached` otherwise.
+
+        Keys that failed and have rested prove themselves again, so that they heal while nobody asks for them.
+        """
         try:
             self._ask("a sign of life", lambda session: session.generate_random(64))
         except (TokenFellSilent, TokenRefused) as trouble:
             raise TokenNotReached(str(trouble)) from trouble
+        for key_id, prove in list(self._proofs.items()):
+            if self.circuit_of(key_id).state == State.OPEN:
+                with suppress(TokenNotReached):
+                    self.reach(key_id, prove)
 
     def public_key(self, key_id: bytes) -> bytes:
         """Return the DER of the public half's SubjectPublicKeyInfo."""
@@ -143,13 +162,15 @@ class Token:
         with _speaking, watchdog.watching(f"{call} at token {self.label!r}", seconds=self.patience):
             try:
                 try:
-                    return question(self._open())
+                    answer = question(self._open())
                 except SESSION_GONE:
                     self._forget_session()
-                    return question(self._open())
+                    answer = question(self._open())
             except SESSION_GONE as gone:
+                self._forget_session()
                 why = f"The token {self.label!r} lost its session twice ({name_of(gone)})."
-                raise self._give_up(Why.SESSION_LOST, why) from gone
+                self._break(breaks or self.circuit, Why.SESSION_LOST, why)
+                raise TokenNotReached(why) from gone
             except SAID_NO as refusal:
                 raise TokenRefused(f"The token {self.label!r} refused {call} ({name_of(refusal)}).") from refusal
             except pkcs11.PKCS11Error as silence:
@@ -157,6 +178,8 @@ class Token:
                 why = f"The token {self.label!r} failed during {call} ({name_of(silence)})."
                 self._break(breaks or self.circuit, Why.FELL_SILENT, why)
                 raise TokenFellSilent(why) from silence
+            self.circuit.success()
+            return answer
 
     def _open(self) -> pkcs11.Session:
         if self._session is None:
@@ -170,7 +193,6 @@ class Token:
                 self._forget_session()
                 self._break(self.circuit, why, _NOT_OPENED[why].format(token=self, told=told), pin=pin)
                 raise TokenNotReached(self.circuit.sentence) from trouble
-            self.circuit.success()
         return self._session
 
     def _log_in(self) -> pkcs11.Session:
@@ -182,3 +204,73 @@ class Token:
             return token.open(user_pin=pin)
         except pkcs11.UserAlreadyLoggedIn:
             return token.open()  # somebody else in this process did: the login counts for every session
+
+    def _break(self, circuit: Circuit, why: Why, sentence: str, *, pin: Stamp | None = None) -> None:
+        circuit.trouble(why, sentence, pin=pin)
+        log.error("token.trouble", token=self.label, why=str(why), sentence=sentence)
+
+    def _forget_session(self) -> None:
+        """Leave nothing behind: a session refused at its login stays open in the module until it is finalised."""
+        self._keys.clear()
+        session, self._session = self._session, None
+        if not self._siblings_speak():
+            _finalise(self.module)
+        elif session is not None:
+            with suppress(pkcs11.PKCS11Error):
+                session.close()
+
+    def _siblings_speak(self) -> bool:
+        """Whether another token of this module has a session, which finalising would end."""
+        return any(
+            other is not self and other.module == self.module and other._session is not None  # noqa: SLF001
+            for other in _tokens.values()
+        )
+
+    def _private(self, session: pkcs11.Session, key_id: bytes) -> TokenObject:
+        if key_id not in self._keys:
+            self._keys[key_id] = self._find(session, ObjectClass.PRIVATE_KEY, key_id)
+        return self._keys[key_id]
+
+    def _find(self, session: pkcs11.Session, object_class: ObjectClass, key_id: bytes) -> TokenObject:
+        """By CKA_ID, not by label: two keys may share a label."""
+        found = list(session.get_objects({Attribute.CLASS: object_class, Attribute.ID: key_id}))
+        if len(found) != 1:
+            raise KeyNotThere(
+                f"The token {self.label!r} holds {len(found)} keys with the CKA_ID {key_id.hex()}; it must hold one."
+            )
+        return found[0]
+
+    def _generate(self, session: pkcs11.Session, kind: KeyKind, key_id: bytes) -> bytes:
+        if list(session.get_objects({Attribute.ID: key_id})):
+            raise TokenRefused(f"The token {self.label!r} uses the CKA_ID {key_id.hex()} already.")
+        with session.token.open(rw=True) as writing:  # logged in with the process
+            return encoded(make_pair(writing, kind, key_id))
+
+
+_tokens: dict[tuple[str, str], Token] = {}
+_speaking = threading.RLock()
+
+
+def token_at(module: str, label: str, pin_file: str) -> Token:
+    """Return this process's one `Token` for *label* behind *module*."""
+    with _speaking:
+        return _tokens.setdefault((module, label), Token(module, label, pin_file))
+
+
+def _forget_the_parent() -> None:
+    """PKCS#11 does not survive a fork: the child begins without sessions and initialises anew."""
+    global _speaking  # noqa: PLW0603 - the parent's may be locked for ever
+    _speaking = threading.RLock()
+    for token in _tokens.values():
+        token._session = None  # noqa: SLF001 - closing it would close the parent's
+        token._keys.clear()  # noqa: SLF001
+
+
+os.register_at_fork(after_in_child=_forget_the_parent)
+
+
+def _finalise(module: str) -> None:
+    library = pkcs11._loaded.get(module)  # noqa: SLF001 - `pkcs11.lib` would initialise it first
+    if library is not None and library.initialized:
+        with suppress(pkcs11.PKCS11Error):
+            library.finalize()
