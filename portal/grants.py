@@ -37,7 +37,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         "messages": _KEEP,
         "relay": {SELECT, DELETE},
     },
-    "outbox_heartbeat": {"web": _READ, "signing": _KEEP, "validation": _KEEP, "messages": _KEEP, "relay": _KEEP},
+    "outbox_heartbeat": {"web": _READ, "signing": _KEEP, "validation": _KEEP, "messages": _KEEP, "relay": _ALL},
     "auth2fa_challenge": {"web": _KEEP, "signing": _READ},
     "auth2fa_failedsignins": {"web": _ALL},
     "auth2fa_enrolment": {"web": _KEEP},

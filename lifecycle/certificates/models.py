@@ -52,6 +52,7 @@ class Certificate(TenantModel):
     fingerprint = models.CharField(max_length=64, db_collation="C")  # SHA-256
     spki_sha256 = models.CharField(max_length=64, db_collation="C")
     name = models.CharField(max_length=250)  # the common name: what lists show
+    issuer = models.CharField(max_length=250, default="")  # the issuer's common name
     key_type = models.CharField(max_length=20)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
@@ -84,6 +85,12 @@ class Certificate(TenantModel):
             models.Index(fields=["tenant", "name", "id"], name="certificate_by_name"),
             models.Index(fields=["tenant", "profile", "not_after", "id"], name="certificate_by_profile"),
             models.Index(fields=["tenant", "owner", "not_after", "id"], name="certificate_by_owner"),
+            # what a list is narrowed to, and within it the order that it has unless another is chosen
+            models.Index(fields=["tenant", "profile", "issued_at", "id"], name="certificate_newest_of_profile"),
+            models.Index(fields=["tenant", "owner", "issued_at", "id"], name="certificate_newest_of_owner"),
+            models.Index(fields=["tenant", "issuer", "issued_at", "id"], name="certificate_newest_of_issuer"),
+            models.Index(fields=["tenant", "key_type", "issued_at", "id"], name="certificate_newest_of_key_type"),
+            models.Index(fields=["tenant", "source", "issued_at", "id"], name="certificate_newest_of_source"),
             models.Index(fields=["tenant", "predecessor"], name="certificate_by_predecessor"),
             models.Index(fields=["tenant", "spki_sha256"], name="certificate_by_key"),
         ]
@@ -124,7 +131,10 @@ class CertificateKey(TenantModel):
             models.UniqueConstraint(fields=["tenant", "kind", "key", "certificate"], name="certificate_key_once"),
             models.CheckConstraint(condition=Q(kind__in=FoundBy.values), name="certificate_key_kind_is_known"),
         ]
-        indexes = [models.Index(fields=["tenant", "key", "certificate"], name="certificate_key_any_kind")]
+        indexes = [
+            models.Index(fields=["tenant", "key", "certificate"], name="certificate_key_any_kind"),
+            models.Index(fields=["tenant", "certificate", "key"], name="certificate_key_by_certificate"),
+        ]
 
 
 class Reason(models.TextChoices):

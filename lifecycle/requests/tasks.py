@@ -1,5 +1,7 @@
 """Doorways for the workers: they find out what an errand means and call it.  No decisions here."""
 
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from lifecycle.authorities.backends.base import AuthorityNotReached
@@ -7,32 +9,39 @@ from lifecycle.authorities.registry import authority_of
 from lifecycle.requests import execution
 from lifecycle.requests.notices import send_notice
 from portal.config import config
-from portal.foundation.outbox.drain import TryLater
+from portal.foundation.outbox.drain import WorldAway
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand, vital
-from portal.foundation.token import TokenNotReached, token_at
+from portal.foundation.token import Token, TokenNotReached, token_at
+from portal.foundation.token.circuit import State
 
 __all__ = ["execute_request", "revoke_compromised", "send_notice"]
 
 
+def _token() -> Token:
+    return token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
+
+
 @vital("signing")
-def token_state() -> dict[str, str]:
-    """Whether the token answers, for the heartbeat; it is asked at most every five seconds."""
-    try:
-        token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file).wake()
-    except TokenNotReached as trouble:
-        return {"token": str(trouble)}
-    return {"token": "ok"}
+def token_state() -> dict[str, Any]:
+    """How the token is, for the heartbeat, which asks every five seconds: this is what finds out that it is back."""
+    with suppress(TokenNotReached):
+        _token().wake()
+    return {"token": _token().told()}
 
 
-@errand(queue="signing")
+def _token_may_be_asked() -> bool:
+    return _token().circuit.state != State.OPEN
+
+
+@errand(queue="signing", ready=_token_may_be_asked)
 def execute_request(promised: Errand) -> None:
     request, person, authority_id = (UUID(arg) for arg in promised.args)
     authority = authority_of(promised.tenant_id, authority_id)
     try:
         execution.execute(promised, request, person=person, authority_id=authority_id, authority=authority)
     except AuthorityNotReached as error:
-        raise TryLater(str(error)) from error
+        raise WorldAway(str(error)) from error
 
 
 @errand(queue="signing")

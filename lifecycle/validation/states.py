@@ -9,10 +9,13 @@ from portal.foundation.states import Machine
 
 
 class CaaState(StrEnum):
-    UNVERIFIED = "unverified"  # of a name without a row, or with one that grew too old; never stored
     VERIFYING = "verifying"
     VERIFIED = "verified"
     FAILED = "failed"
+
+
+UNVERIFIED = "unverified"
+"""What people read of a name without a look, or with one that grew too old; never stored."""
 
 
 class CaaEvent(StrEnum):

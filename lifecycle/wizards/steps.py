@@ -31,8 +31,8 @@ STEPS = (
         lambda _draft: True,
         heading=_("The new key"),
         lead=_(
-            "Make a new key pair where it will be used, and give us its certificate signing request. "
-            "The private key stays with you: never paste it here."
+            "The certificate needs a key pair that is new. We get its certificate signing request (CSR); "
+            "the private key stays with you: never paste it here."
         ),
     ),
     Step("confirm", _("Check and confirm"), ConfirmForm, "wizard/steps/confirm.html", lambda _draft: True),

@@ -6,7 +6,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
 from portal.foundation import clock
-from portal.foundation.outbox.models import Errand, Heartbeat
+from portal.foundation.outbox.heartbeat import heard_from, is_well
+from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import QUEUES
 from portal.foundation.tenancy.role import Unfenced, refuse_unfenced_role
 
@@ -47,13 +48,14 @@ def readyz(_request: HttpRequest) -> JsonResponse:
 
 
 def _told(service: str) -> dict[str, object]:
-    heartbeat = Heartbeat.objects.filter(pk=service).first()
-    if heartbeat is None:
+    heard = heard_from(service)
+    if not heard:
         return {"state": "never heard of"}
-    # anybody may ask, so nobody is told what the trouble is: the row and the log have that
-    facts = {name: "ok" if value in ("ok", True) else "trouble" for name, value in heartbeat.facts.items()}
-    state = "silent" if heartbeat.stale else "ailing" if "trouble" in facts.values() else "ok"
-    return {"state": state, "heard": heartbeat.at.isoformat(timespec="seconds"), **facts}
+    # anybody may ask, so nobody is told what the trouble is: the operator's page and the log have that
+    told = [(name, is_well(fact)) for heartbeat in heard for name, fact in heartbeat.facts.items()]
+    facts = {name: "ok" if all(well for other, well in told if other == name) else "trouble" for name, _ in told}
+    state = "silent" if heard[0].stale else "ailing" if "trouble" in facts.values() else "ok"
+    return {"state": state, "heard": heard[0].at.isoformat(timespec="seconds"), **facts}
 
 
 def _is_migrated() -> bool:

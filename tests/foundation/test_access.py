@@ -21,12 +21,13 @@ OWN = {"tenant:enter", "certificate:read", "request:read"}
 ALL = OWN | {"certificate:read-all", "request:read-all"}
 
 WHO_MAY = {
-    "subscriber": OWN | {"request:make"},
-    "reviewer": ALL,
+    "subscriber": OWN | {"request:make", "certificate:upload"},
+    "reviewer": ALL | {"request:approve"},
     "recovery-officer": {"tenant:enter"},
-    "administrator": ALL,
-    "auditor": ALL,
-    "operator": set(),
+    "administrator": ALL
+    | {"certificate:upload", "rules:read", "rules:change", "people:read", "people:change", "journal:read"},
+    "auditor": ALL | {"rules:read", "people:read", "journal:read"},
+    "operator": {"platform:operate"},
 }
 
 

@@ -22,7 +22,7 @@ PLATFORM_TABLES = {
     "django_migrations": "which migrations ran",
     "django_session": "a session is found by its key before anybody knows whose it is",
     "outbox_errand": "workers claim over all tenants and learn whose unit of work to open; ids only",
-    "outbox_heartbeat": "one row a service",
+    "outbox_heartbeat": "one row a process",
     "tenancy_tenant": "every request finds its tenant by its slug",
     "auth_group": "comes with django.contrib.auth; empty, nobody is granted anything on it",
     "auth_group_permissions": "as auth_group",

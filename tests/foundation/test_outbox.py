@@ -364,7 +364,7 @@ def test_a_claim_looks_at_no_more_rows_however_long_the_queue_is(owner, acme, gl
     heap(owner, acme.pk, 10_000)
     heap(owner, globex.pk, 10)
     owner.execute("ANALYZE outbox_errand")
-    asked = {"queue": "messages", "after": None, "batch": BATCH, "lease": LEASE}
+    asked = {"queue": "messages", "after": None, "batch": BATCH, "lease": LEASE, "not_ready": []}
     with serving("messages"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {drain._CLAIM}", asked)
         [plan] = cursor.fetchone()[0]
@@ -487,7 +487,7 @@ def test_draining_works_until_nothing_is_due_and_tells_how_it_goes(promise, acme
         assert drain.drain("messages") == 21
     assert set(effects(acme.pk)) == {str(number) for number in range(20)}
     assert effects(globex.pk) == ["theirs"]
-    assert Heartbeat.objects.get(pk="messages").at
+    assert Heartbeat.objects.get(service="messages").at
     assert not Errand.objects.filter(done_at=None)
 
 
@@ -544,7 +544,7 @@ def test_a_real_worker_does_what_a_commit_promised_and_what_only_the_relay_knew_
     assert wait_until(done, 20.0)
     owner.execute("SELECT count(*) FROM requests_notice")
     assert owner.fetchone() == (1,)  # delivered twice, sent once
-    assert wait_until(lambda: Heartbeat.objects.filter(pk="messages").exists(), 5.0)
+    assert wait_until(lambda: Heartbeat.objects.filter(service="messages").exists(), 5.0)
 
 
 def test_what_was_done_a_month_ago_is_forgotten_and_nothing_else(db, acme):

@@ -98,7 +98,7 @@ BAD = [
     (
         "PORTAL_SERVICE",
         "hsm",
-        "PORTAL_SERVICE is 'hsm'; it must be one of web, signing, messages, relay, migrate, tool",
+        "PORTAL_SERVICE is 'hsm'; it must be one of web, signing, validation, messages, relay, migrate, tool",
     ),
     ("PORTAL_ORIGIN", "", "PORTAL_ORIGIN is not set"),
     ("PORTAL_ORIGIN", "portal.example", ORIGIN),

@@ -27,6 +27,8 @@ def as_new(monkeypatch):
 def all_alive():
     with serving("signing"):
         beat("signing", token="ok")
+    with serving("validation"):
+        beat("validation")
     with serving("messages"):
         beat("messages")
     with serving("relay"):
@@ -54,7 +56,7 @@ def test_when_all_is_well_it_says_so_and_since_when_it_knows(client, all_alive):
     assert told["status"] == "ok"
     assert told["database"] == "ok"
     assert {service: said["state"] for service, said in told["services"].items()} == {
-        "signing": "ok", "messages": "ok", "relay": "ok",
+        "signing": "ok", "validation": "ok", "messages": "ok", "relay": "ok",
     }  # fmt: skip
     assert told["services"]["signing"]["token"] == "ok"
     assert (told["oldest_due_errand_seconds"], told["parked_errands"]) == (0, False)
@@ -140,10 +142,10 @@ def test_a_heartbeat_is_written_at_most_every_five_seconds_and_replaced_by_the_n
     with serving("relay"):
         beat("relay", broker=True)
         beat("relay", broker=False)
-        assert Heartbeat.objects.get(pk="relay").facts == {"broker": True}
+        assert Heartbeat.objects.get(service="relay").facts == {"broker": True}
         monkeypatch.setattr(heartbeat, "EVERY", 0.0)
         beat("relay", broker=False)
-        assert Heartbeat.objects.get(pk="relay").facts == {"broker": False}
+        assert Heartbeat.objects.get(service="relay").facts == {"broker": False}
 
 
 def test_health_tells_nothing_of_any_tenant(client, all_alive, acme, globex, petra):

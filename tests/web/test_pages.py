@@ -196,6 +196,7 @@ NAMES = (
     AGREEMENT["title"],
     *(kind.title for kind in KEY_KINDS.values()),
     *("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:", "-noenc -subj / -keyout private.key -out request.csr"),
+    "openssl pkcs12 -export -inkey private.key -in certificate.pem -out certificate.pfx",
     # kept with the request in the words that the worker had for it
     "This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.",
 )

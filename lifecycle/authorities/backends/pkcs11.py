@@ -4,16 +4,20 @@ The token hides behind the ordinary `cryptography` key classes: `cryptography` b
 certificates and revocation lists as usual, and only the last step, one signature over
 bytes, crosses into the token.  The bytes are hashed here: some tokens know no mechanism
 that hashes, and what crosses is then always short.
+
+A signature is checked before anybody sees it.  A wrong one is the token's fault and not
+the request's, so the request waits, and the key has to prove itself again.
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import NoDigestInfo, Prehashed, encode_dss_signature
@@ -21,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_der_publ
 
 from lifecycle.authorities.backends.base import AuthorityNotReached, AuthorityRefused, OutcomeUnknown
 from lifecycle.authorities.issuance import Linted
-from lifecycle.authorities.keys import PrivateKey
+from lifecycle.authorities.keys import PrivateKey, PublicKey, kind_of
 from lifecycle.authorities.lints import Lint
 from lifecycle.authorities.order import write
 from portal.foundation import token as tokens
@@ -43,8 +47,28 @@ def _digest(data: Bytes, algorithm: object) -> tuple[str, bytes]:
     return algorithm.name, hashlib.new(algorithm.name, data).digest()
 
 
+def _nobodys_text() -> bytes:
+    """Return what a key signs to prove itself: no certificate, no list, and never the same again."""
+    return b"A key proves that it signs; this is nothing else. " + secrets.token_bytes(32)
+
+
 def _stays_inside(*_: object, **__: object) -> NoReturn:
     raise TypeError("the private key does not leave the token")
+
+
+def _digest_of(public: PublicKey) -> hashes.HashAlgorithm:
+    kind = kind_of(public)
+    if kind is None:
+        raise UnsupportedAlgorithm("no hash is settled for this kind of key")
+    return kind.digest()
+
+
+def _verifies(verify: Callable[[bytes], None], signature: bytes) -> bool:
+    try:
+        verify(signature)
+    except InvalidSignature:
+        return False
+    return True
 
 
 class EcTokenKey(ec.EllipticCurvePrivateKey):
@@ -60,6 +84,11 @@ class EcTokenKey(ec.EllipticCurvePrivateKey):
         raw = self._token.sign(self._key_id, digest, tokens.SIGN_DIGEST_EC)
         half = len(raw) // 2
         return encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))
+
+    def prove(self) -> bool:
+        """Sign something that matters to nobody; whether the signature fits the public half that is known here."""
+        text, algorithm = _nobodys_text(), ec.ECDSA(_digest_of(self._public))
+        return _verifies(lambda signature: self._public.verify(signature, text, algorithm), self.sign(text, algorithm))
 
     def public_key(self) -> ec.EllipticCurvePublicKey:
         return self._public
@@ -93,6 +122,11 @@ class RsaTokenKey(rsa.RSAPrivateKey):
             raise UnsupportedAlgorithm("this key signs with PKCS#1 v1.5 padding only")
         name, digest = _digest(data, algorithm)
         return self._token.sign(self._key_id, _DIGEST_INFO[name] + digest, tokens.SIGN_DIGESTINFO_RSA)
+
+    def prove(self) -> bool:
+        """Sign something that matters to nobody; whether the signature fits the public half that is known here."""
+        text, how = _nobodys_text(), (padding.PKCS1v15(), _digest_of(self._public))
+        return _verifies(lambda signature: self._public.verify(signature, text, *how), self.sign(text, *how))
 
     def public_key(self) -> rsa.RSAPublicKey:
         return self._public
@@ -132,22 +166,34 @@ class TokenAuthority:
 
     def reach(self) -> None:
         try:
-            self.token.reach(self.key_id)
+            self.token.reach(self.key_id, self._key.prove)
         except tokens.TokenNotReached as trouble:
             raise AuthorityNotReached(str(trouble)) from trouble
 
     def issue(self, linted: Linted) -> bytes:
         try:
-            signed = write(linted.order, self.certificate, self._key)
+            signed = write(linted.order, self.certificate, cast(PrivateKey, self._key))
         except tokens.TokenNotReached as trouble:
             raise AuthorityNotReached(str(trouble)) from trouble
         except tokens.TokenRefused as refusal:
-            raise AuthorityRefused(str(refusal)) from refusal
+            self._refuse(refusal)
         except tokens.TokenFellSilent as silence:
             raise OutcomeUnknown(str(silence)) from silence
+        try:
+            signed.verify_directly_issued_by(self.certificate)
+        except InvalidSignature as wrong:
+            raise OutcomeUnknown(self.token.distrust(self.key_id)) from wrong
         return signed.public_bytes(Encoding.DER)
 
+    def _refuse(self, refusal: tokens.TokenRefused) -> NoReturn:
+        """A token that refuses everything is out of order, and orders wait; one that signs all else judged this one."""
+        try:
+            self.token.try_out(self.key_id, self._key.prove)
+        except tokens.TokenNotReached as trouble:
+            raise AuthorityNotReached(str(trouble)) from refusal
+        raise AuthorityRefused(str(refusal)) from refusal
+
     @cached_property
-    def _key(self) -> PrivateKey:
+    def _key(self) -> TokenKey:
         """The public half comes from the certificate: what signs is then checked against what is published."""
-        return cast(PrivateKey, key_in(self.token, self.key_id, self.certificate.public_key()))
+        return key_in(self.token, self.key_id, self.certificate.public_key())

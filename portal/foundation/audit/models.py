@@ -32,11 +32,16 @@ class AuditEvent(TenantModel):
     digest = models.BinaryField(max_length=32)
 
     class Meta:
-        indexes = [models.Index(fields=["tenant", "subject"], name="audit_by_subject")]
+        indexes = [
+            models.Index(fields=["tenant", "subject"], name="audit_by_subject"),
+            models.Index(fields=["tenant", "at", "id"], name="audit_by_time"),
+            models.Index(fields=["tenant", "actor", "at", "id"], name="audit_by_actor"),
+            models.Index(fields=["tenant", "code", "at", "id"], name="audit_by_code"),
+        ]
 
-    def computed_digest(self) -> bytes:
-        """What `digest` must be; the two differ once somebody changed the row."""
-        content = {
+    def content(self) -> dict[str, Any]:
+        """Everything that the line says, as it is digested and as an export shows it."""
+        return {
             "id": str(self.pk),
             "tenant": str(self.tenant_id),
             "at": _exactly(self.at),
@@ -45,8 +50,10 @@ class AuditEvent(TenantModel):
             "subject": self.subject,
             "facts": self.facts,
         }
-        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).digest()
+
+    def computed_digest(self) -> bytes:
+        """What `digest` must be; the two differ once somebody changed the row."""
+        return hashlib.sha256(canonical(self.content())).digest()
 
 
 class AuditSeal(TenantModel):
@@ -80,16 +87,40 @@ class JournalKey(models.Model):
 
 
 class AuditCheckpoint(TenantModel):
-    """A signed statement: at this moment the chain of this tenant had so many rows and this head (F10)."""
+    """A signed statement: at this moment the chain of this tenant had so many rows and this head (F10).
+
+    It names the checkpoint before it, so that none can be taken away from between two others, and of
+    two workers only one can follow the same one.
+    """
 
     sequence = models.PositiveBigIntegerField()
     head = models.BinaryField(max_length=32)  # the digest of the seal with that sequence
     at = models.DateTimeField()
     key = models.CharField(max_length=64)  # the fingerprint of the JournalKey
     signature = models.BinaryField()
+    previous = models.PositiveBigIntegerField()  # the sequence of the checkpoint before it; 0 for the first
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "sequence"], name="checkpoint_once_a_row")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "sequence"], name="checkpoint_once_a_row"),
+            models.UniqueConstraint(fields=["tenant", "previous"], name="checkpoint_follows_one"),
+        ]
+
+    def content(self) -> dict[str, Any]:
+        """What is signed: every column but the signature."""
+        return {
+            "what": "journal checkpoint",
+            "id": str(self.pk),
+            "tenant": str(self.tenant_id),
+            "sequence": self.sequence,
+            "previous": self.previous,
+            "head": bytes(self.head).hex(),
+            "at": _exactly(self.at),
+            "key": self.key,
+        }
+
+    def statement(self) -> bytes:
+        return canonical(self.content())
 
 
 class Unsealed(models.Model):
@@ -126,6 +157,11 @@ def record(*, actor: object, code: str, subject: object, **facts: object) -> Aud
     event.digest = event.computed_digest()
     insert(event)
     return event
+
+
+def canonical(content: Mapping[str, Any]) -> bytes:
+    """The one way to write *content* as bytes: JSON with sorted names, without spaces, in UTF-8."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def plain(facts: Mapping[str, object]) -> dict[str, Any]:

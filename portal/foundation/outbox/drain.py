@@ -1,7 +1,8 @@
 """Claims due errands and runs them: what a worker does when its bell rings."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
@@ -11,9 +12,9 @@ from structlog.contextvars import bound_contextvars
 
 from portal.foundation import clock
 from portal.foundation.outbox.bell import held, ring
-from portal.foundation.outbox.heartbeat import beat
+from portal.foundation.outbox.heartbeat import beat, is_due
 from portal.foundation.outbox.models import Errand
-from portal.foundation.outbox.registry import task_named, vitals_of
+from portal.foundation.outbox.registry import not_ready, task_named, vitals_of
 from portal.foundation.states import ChangedMeanwhile
 from portal.foundation.writing import change
 
@@ -21,12 +22,21 @@ LEASE = timedelta(seconds=20)
 BATCH = 8
 SHIFT = 5.0  # seconds of work before the bell is rung for somebody else
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=10)
+LONGEST_WAIT_AWAY = timedelta(seconds=30)  # so that what was away is noticed within a minute of its return
+LONGEST_ABSENCE = timedelta(days=7)
 
 log = get_logger()
 
 
 class TryLater(Exception):
-    """The world was not ready (token away, server down): the errand waits and is tried again."""
+    """The world was not ready (a server is down, somebody else is at it): the errand waits and is tried again."""
+
+
+class WorldAway(TryLater):
+    """What every errand of this kind needs is away, and nothing was done: it costs the errand none of its tries.
+
+    An errand that says so for longer than `LONGEST_ABSENCE` is parked: then somebody has to look.
+    """
 
 
 # One errand a tenant in turn: the tenants with open errands are found by hopping through the index, so a queue of
@@ -35,13 +45,14 @@ _CLAIM = """
 WITH RECURSIVE hop AS (
     (SELECT tenant_id, 1 AS n FROM outbox_errand
       WHERE queue = %(queue)s AND done_at IS NULL AND parked_at IS NULL AND due_at <= now()
-        AND (leased_until IS NULL OR leased_until <= now())
+        AND (leased_until IS NULL OR leased_until <= now()) AND task <> ALL(%(not_ready)s)
         AND (%(after)s::uuid IS NULL OR tenant_id > %(after)s::uuid)
       ORDER BY tenant_id LIMIT 1)
     UNION ALL
     SELECT (SELECT e.tenant_id FROM outbox_errand e
              WHERE e.queue = %(queue)s AND e.done_at IS NULL AND e.parked_at IS NULL AND e.tenant_id > hop.tenant_id
                AND e.due_at <= now() AND (e.leased_until IS NULL OR e.leased_until <= now())
+               AND e.task <> ALL(%(not_ready)s)
              ORDER BY e.tenant_id LIMIT 1), n + 1
       FROM hop WHERE hop.tenant_id IS NOT NULL AND n < %(batch)s
 ), tenants AS (
@@ -52,19 +63,25 @@ WITH RECURSIVE hop AS (
          WHERE e.queue = %(queue)s AND e.tenant_id = tenants.tenant_id
            AND e.done_at IS NULL AND e.parked_at IS NULL
            AND e.due_at <= now() AND (e.leased_until IS NULL OR e.leased_until <= now())
+           AND e.task <> ALL(%(not_ready)s)
          ORDER BY e.due_at LIMIT tenants.share FOR UPDATE SKIP LOCKED) AS turn
 )
 UPDATE outbox_errand SET leased_until = now() + %(lease)s, tries = tries + 1
  WHERE id = ANY (ARRAY(SELECT id FROM picked))  -- a join would be planned for thousands, and read the whole table
-RETURNING id, tenant_id, queue, task, args, due_at, leased_until, tries, last_error, parked_at, done_at
+RETURNING id, tenant_id, queue, task, args, due_at, leased_until, tries, away_since, last_error, parked_at,
+          done_at
 """
 
 
 def claim(queue: str, after: UUID | None = None) -> list[Errand]:
-    """Lease up to `BATCH` due errands, fairly over the tenants behind *after*; one statement, one commit."""
+    """Lease up to `BATCH` due errands, fairly over the tenants behind *after*; one statement, one commit.
+
+    Errands whose task is not ready here and now are left alone.
+    """
     found: list[Errand] = []
+    asked = {"queue": queue, "batch": BATCH, "lease": LEASE, "not_ready": not_ready(queue)}
     for start in (after, None) if after else (None,):
-        found = list(Errand.objects.raw(_CLAIM, {"queue": queue, "after": start, "batch": BATCH, "lease": LEASE}))
+        found = list(Errand.objects.raw(_CLAIM, {**asked, "after": start}))
         if found:
             break
     return sorted(found, key=lambda errand: (errand.due_at, errand.pk))
@@ -75,7 +92,8 @@ def drain(queue: str, *, shift: float = SHIFT) -> int:
     connection.close_if_unusable_or_obsolete()  # the server may have been away since the last bell
     ends, done = time.monotonic() + shift, 0
     after: UUID | None = None
-    beat(queue, **vitals_of(queue))
+    if is_due(queue):
+        beat(queue, **vitals_of(queue))
     while time.monotonic() < ends:
         batch = claim(queue, after)
         if not batch:
@@ -103,6 +121,8 @@ def run(errand: Errand) -> None:
     with bound_contextvars(errand=str(errand.pk), tenant=str(errand.tenant_id), task=errand.task):
         try:
             task_named(errand.task).run(errand)
+        except WorldAway as away:
+            _wait_for(errand, away)
         except (TryLater, ChangedMeanwhile, DatabaseError) as error:
             _postpone(errand, error)
         except Exception as error:  # a bug: trying again would only hide it
@@ -121,17 +141,30 @@ def _postpone(errand: Errand, error: Exception) -> None:
         return
     wait = min(FIRST_WAIT * 2 ** min(errand.tries - 1, 10), LONGEST_WAIT)
     log.warning("errand.postponed", error=str(error), seconds=wait.total_seconds())
-    _put_back(errand, error, due_at=clock.now() + wait)
+    _put_back(errand, error, due_at=clock.now() + wait, away_since=None)
+
+
+def _wait_for(errand: Errand, away: WorldAway) -> None:
+    """Give the try back; the longer the world has been away, the later the next one, up to `LONGEST_WAIT_AWAY`."""
+    now = clock.now()
+    since = errand.away_since or now
+    if now - since > LONGEST_ABSENCE:
+        log.error("errand.gave_up", error=str(away))
+        _park(errand, away)
+        return
+    wait = min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
+    log.warning("errand.waits", error=str(away), seconds=wait.total_seconds())
+    _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
 
 
 def _park(errand: Errand, error: Exception) -> None:
-    _put_back(errand, error, parked_at=clock.now())
+    _put_back(errand, error, parked_at=clock.now(), away_since=None)
 
 
-def _put_back(errand: Errand, error: Exception, **when: datetime) -> None:
-    """Let go of an errand, unless its lease was over and somebody else has claimed it since: `tries` tells."""
-    mine = {"id": errand.pk, "tries": errand.tries, "done_at": None}
-    change(Errand, where=mine, to={**when, "leased_until": None, "last_error": _told(error)})
+def _put_back(errand: Errand, error: Exception, **to: Any) -> None:
+    """Let go of an errand, unless its lease was over and somebody else has claimed it since."""
+    mine = {"id": errand.pk, "leased_until": errand.leased_until, "done_at": None}
+    change(Errand, where=mine, to={**to, "leased_until": None, "last_error": _told(error)})
 
 
 def _told(error: Exception) -> str:

@@ -38,6 +38,7 @@ class Errand(models.Model):
     due_at = models.DateTimeField()
     leased_until = models.DateTimeField(null=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    away_since = models.DateTimeField(null=True)  # since when what it needs has been away
     last_error = models.TextField(default="")
     parked_at = models.DateTimeField(null=True)
     done_at = models.DateTimeField(null=True)

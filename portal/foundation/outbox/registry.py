@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from portal.foundation.outbox.models import Errand
@@ -10,7 +10,11 @@ if TYPE_CHECKING:
 QUEUES = ("signing", "validation", "messages")
 
 _tasks: dict[str, "Task"] = {}
-_vitals: dict[str, Callable[[], dict[str, str]]] = {}
+_vitals: dict[str, list[Callable[[], dict[str, Any]]]] = {}
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +23,26 @@ class Task:
     queue: str
     run: Callable[["Errand"], None]
     tries: int
+    ready: Callable[[], bool] = _always
 
 
-def errand(*, queue: str, tries: int = 20) -> Callable[[Callable[["Errand"], None]], Task]:
+def errand(
+    *, queue: str, tries: int = 20, ready: Callable[[], bool] = _always
+) -> Callable[[Callable[["Errand"], None]], Task]:
     """Make a function of a `tasks.py` the doorway for an errand on *queue*.
 
     The function may be called twice for the same errand and may die anywhere: it takes
     its certainty from the state it finds, and finishes the errand in the unit of work
     that has the effect.  After *tries*, twenty of which take two hours, it is parked for
-    the operator.
+    the operator.  While *ready* says no, no errand of this kind is claimed: it stays due,
+    and costs neither a try nor a lease.
     """
     if queue not in QUEUES:
         raise ValueError(f"there is no queue {queue!r}")
 
     def register(run: Callable[["Errand"], None]) -> Task:
         name = f"{run.__module__}.{run.__qualname__}"
-        return _tasks.setdefault(name, Task(name, queue, run, tries))
+        return _tasks.setdefault(name, Task(name, queue, run, tries, ready))
 
     return register
 
@@ -43,16 +51,20 @@ def task_named(name: str) -> Task:
     return _tasks[name]
 
 
-def vital(queue: str) -> Callable[[Callable[[], dict[str, str]]], Callable[[], dict[str, str]]]:
+def not_ready(queue: str) -> list[str]:
+    """Return the names of the tasks of *queue* that this process cannot do anything for now."""
+    return [task.name for task in _tasks.values() if task.queue == queue and not task.ready()]
+
+
+def vital(queue: str) -> Callable[[Callable[[], dict[str, Any]]], Callable[[], dict[str, Any]]]:
     """Let a function say how the workers of *queue* are, for their heartbeat."""
 
-    def register(tell: Callable[[], dict[str, str]]) -> Callable[[], dict[str, str]]:
-        _vitals[queue] = tell
+    def register(tell: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
+        _vitals.setdefault(queue, []).append(tell)
         return tell
 
     return register
 
 
-def vitals_of(queue: str) -> dict[str, str]:
-    tell = _vitals.get(queue)
-    return tell() if tell else {}
+def vitals_of(queue: str) -> dict[str, Any]:
+    return {name: value for tell in _vitals.get(queue, ()) for name, value in tell().items()}

@@ -70,7 +70,7 @@ CALM = timedelta(minutes=10)
 _SHORT = Rest(timedelta(seconds=5), timedelta(seconds=30))
 _PIN = Rest(timedelta(minutes=1), timedelta(minutes=1), until_new_pin=True)
 
-RESTS = {why: _SHORT for why in Why} | {Why.PIN_REFUSED: _PIN, Why.PIN_LOCKED: _PIN}
+RESTS = dict.fromkeys(Why, _SHORT) | {Why.PIN_REFUSED: _PIN, Why.PIN_LOCKED: _PIN}
 
 Stamp = tuple[int, int, int]
 """Inode, time of writing and size of a PIN file: enough to see that somebody touched it."""

@@ -73,7 +73,7 @@ class Token:
             try:
                 self._ask("looking for a key", lambda session: self._private(session, key_id)[Attribute.ID])
                 if prove is not None and mine.state == State.TRIAL:
-                    self._try_out(key_id, prove)
+                    self.try_out(key_id, prove)
             except KeyNotThere as missing:
                 self._break(mine, Why.KEY_MISSING, str(missing))
                 raise
@@ -97,10 +97,27 @@ class Token:
 
         return self._ask("a signature", ask, breaks=mine)
 
-    def distrust(self, key_id: bytes, why: Why, sentence: str) -> None:
-        """Let nobody ask for a signature of this key before it has rested and proved itself."""
+    def try_out(self, key_id: bytes, prove: Callable[[], bool]) -> None:
+        """Have a key prove itself; where it cannot, let it rest and raise `TokenNotReached`."""
         with _speaking:
-            self._break(self.circuit_of(key_id), why, sentence)
+            mine = self.circuit_of(key_id)
+            try:
+                proved = prove()
+            except TokenFellSilent as silence:  # which has broken the circuit already
+                raise TokenNotReached(str(silence)) from silence
+            except TokenRefused as refusal:
+                self._break(mine, Why.REFUSES, str(refusal))
+                raise TokenNotReached(str(refusal)) from refusal
+            if not proved:
+                raise TokenNotReached(self.distrust(key_id))
+            mine.success()
+
+    def distrust(self, key_id: bytes) -> str:
+        """Let a key that gave a wrong signature rest and prove itself before the next one; return what happened."""
+        told = f"The token {self.label!r} gave a wrong signature with its key {key_id.hex()}."
+        with _speaking:
+            self._break(self.circuit_of(key_id), Why.WRONG_SIGNATURE, told)
+        return told
 
     def wake(self) -> None:
         """Make sure that the token answers at all; raise `TokenNotReached` otherwise.
@@ -140,19 +157,6 @@ class Token:
         open_keys = [mine for mine in list(self._key_circuits.values()) if mine.state == State.OPEN]
         worst = next(iter([] if self.circuit.state == State.OPEN else open_keys), self.circuit)
         return {"label": self.label, **worst.told(), "keys": len(open_keys)}
-
-    def _try_out(self, key_id: bytes, prove: Callable[[], bool]) -> None:
-        mine = self.circuit_of(key_id)
-        try:
-            proved = prove()
-        except TokenRefused as refusal:
-            self._break(mine, Why.REFUSES, str(refusal))
-            raise
-        if not proved:
-            why = f"The token {self.label!r} gave a wrong signature with its key {key_id.hex()}."
-            self._break(mine, Why.WRONG_SIGNATURE, why)
-            raise TokenNotReached(why)
-        mine.success()
 
     def _ask(self, call: str, question: Callable[[pkcs11.Session], T], *, breaks: Circuit | None = None) -> T:
         """Put one question, once more if the session turns out to be gone, and sort what goes wrong.

@@ -9,7 +9,7 @@ from django.db import connection
 from structlog import get_logger
 
 from portal.foundation.audit.sealer import seal_everything
-from portal.foundation.outbox.heartbeat import beat
+from portal.foundation.outbox.heartbeat import beat, forget_the_dead
 from portal.foundation.outbox.relay import forget_what_is_done, ring_for_what_is_due, wake_everybody
 from portal.foundation.tenancy.role import refuse_unfenced_role
 
@@ -35,5 +35,6 @@ class Command(BaseCommand):
                     woken = time.monotonic()
                     beat("relay", broker=wake_everybody())
                     forget_what_is_done()
+                    forget_the_dead()
             except DatabaseError as error:
                 log.warning("relay.waits", error=str(error))

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from lifecycle.requests.states import ATTEMPT, LIFE
+from lifecycle.validation.states import LOOK
 from portal.foundation.states import Machine
 
-MACHINES: tuple[Machine[Any, Any], ...] = (LIFE, ATTEMPT)
+MACHINES: tuple[Machine[Any, Any], ...] = (LIFE, ATTEMPT, LOOK)
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "states.md"
 
 _HEAD = """\
@@ -33,7 +34,7 @@ def page() -> str:
 
 
 def _section(machine: Machine[Any, Any]) -> str:
-    return "\n".join([f"## {machine.thing.capitalize()}", "", *_diagram(machine), "", *_table(machine)])
+    return "\n".join([f"## {machine.thing[0].upper()}{machine.thing[1:]}", "", *_diagram(machine), "", *_table(machine)])
 
 
 def _diagram(machine: Machine[Any, Any]) -> Iterator[str]:

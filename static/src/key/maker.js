@@ -9,6 +9,7 @@ import { sealed } from "./sealing.js";
 import { LEAST, MOST, lengthOf, strengthOf } from "./strength.js";
 
 const PARTS = ["ask", "making", "made"];
+const PASSWORDS = ["password", "repeated"];
 
 export class KeyMaker {
   #panel;
@@ -30,13 +31,12 @@ export class KeyMaker {
     this.#part("make").addEventListener("click", () => this.#make());
     this.#part("save").addEventListener("click", () => this.#saved());
     this.#part("again").addEventListener("click", () => this.#again());
-    this.#part("show").addEventListener("click", () => this.#turnPasswords());
-    this.#field("password").addEventListener("input", () => this.#tellStrength());
-    for (const name of ["password", "repeated"]) this.#field(name).addEventListener("keydown", (event) => {
-      if (event.key !== "Enter") return;
-      event.preventDefault(); // it would press "Next", which is closed
-      this.#make();
-    });
+    this.#part("show").addEventListener("change", () => this.#showPasswords(this.#part("show").checked));
+    this.#part("password").addEventListener("input", () => this.#tellStrength());
+    for (const name of PASSWORDS) {
+      this.#part(name).addEventListener("input", () => this.#complain(name, ""));
+      this.#part(name).addEventListener("keydown", (event) => event.key === "Enter" && this.#entered(event));
+    }
     askBeforeLeaving(panel, { inDanger: () => this.#made !== null && !this.#made.saved, words: this.#word("leaving"), gone: () => this.#forget() });
   }
 
@@ -72,6 +72,11 @@ export class KeyMaker {
     }
   }
 
+  #entered(event) {
+    event.preventDefault(); // it would press "Next", which is closed
+    this.#make();
+  }
+
   async #make() {
     if (this.#part("ask").hidden || !this.#accept()) return;
     const kind = this.#part("kind").value;
@@ -79,7 +84,7 @@ export class KeyMaker {
     this.#say(this.#word(kind.startsWith("rsa-") ? "making-slowly" : "making"));
     try {
       const pair = await makePair(kind);
-      const [csr, file] = await Promise.all([signedRequest(pair, kind), sealed(pair.privateKey, this.#field("password").value)]);
+      const [csr, file] = await Promise.all([signedRequest(pair, kind), sealed(pair.privateKey, this.#part("password").value)]);
       this.#made = { csr, saved: false, address: URL.createObjectURL(new Blob([file], { type: "application/x-pem-file" })) };
     } catch (trouble) {
       this.#failed(trouble);
@@ -131,7 +136,7 @@ export class KeyMaker {
 
   /** Whether the passwords will do; what is wrong with them stands beside them, and the first fault has the focus. */
   #accept() {
-    const [password, repeated] = [this.#field("password"), this.#field("repeated")];
+    const [password, repeated] = [this.#part("password"), this.#part("repeated")];
     const length = lengthOf(password.value);
     let wrong = "";
     if (!length) wrong = this.#word("no-password");
@@ -147,7 +152,7 @@ export class KeyMaker {
   }
 
   #complain(name, words) {
-    const [control, note] = [this.#field(name), this.#part(`${name}-error`)];
+    const [control, note] = [this.#part(name), this.#part(`${name}-error`)];
     note.querySelector("[data-said]").textContent = words;
     note.hidden = !words;
     if (words) control.setAttribute("aria-invalid", "true");
@@ -155,26 +160,22 @@ export class KeyMaker {
   }
 
   #tellStrength() {
-    const password = this.#field("password").value;
+    const password = this.#part("password").value;
     const length = lengthOf(password);
     const words = length ? [this.#word(strengthOf(password), { count: length, least: LEAST })] : [];
     if (/[^ -~]/.test(password)) words.push(this.#word("unusual"));
     this.#part("strength").textContent = words.join(" ");
   }
 
-  #turnPasswords() {
-    const shown = this.#field("password").type === "text";
-    for (const name of ["password", "repeated"]) this.#field(name).type = shown ? "password" : "text";
-    this.#part("show").setAttribute("aria-pressed", String(!shown));
+  #showPasswords(shown) {
+    this.#part("show").checked = shown;
+    for (const name of PASSWORDS) this.#part(name).type = shown ? "text" : "password";
   }
 
   #clearPasswords() {
-    for (const name of ["password", "repeated"]) {
-      this.#field(name).value = "";
-      this.#field(name).type = "password";
-    }
-    this.#part("show").setAttribute("aria-pressed", "false");
+    for (const name of PASSWORDS) this.#part(name).value = "";
     this.#part("strength").textContent = "";
+    this.#showPasswords(false);
   }
 
   #show(name) {
@@ -183,10 +184,6 @@ export class KeyMaker {
 
   #say(words) {
     this.#part("status").textContent = words;
-  }
-
-  #field(name) {
-    return this.#part(name);
   }
 
   #part(name) {
