@@ -9,7 +9,8 @@ service yet (tenants, people, policies) as the owner; everything else goes throu
     issued(petra, acme)                       the certificate, signed by the token
     issued(petra, acme, source=certificate)   the same for a rekey of an earlier certificate
 
-All four take the same wishes: `profile`, `source`, `name`, `email`, `key` (its kind), `csr`, `use_case`, `message`.
+All four take the same wishes: `profile`, `source`, `name`, `email`, `dns`, `days`, `key` (its kind), `csr`, `use_case`,
+`message`.  Names in the DNS are looked at by `permit` when the wizard asks for that; nothing asks a real name server.
 Each opens its own units of work, so call them outside any.  The first policies ask for no second factor;
 `ask_for_codes(acme)` makes the next version of each, which does.
 
@@ -23,7 +24,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -52,6 +53,9 @@ from lifecycle.policies.models import Policy, SubscriberAgreement
 from lifecycle.requests import services
 from lifecycle.requests.kinds import Kind
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import names_to_check
+from lifecycle.validation.models import CaaCheck
+from lifecycle.validation.states import LOOK, CaaEvent, CaaState
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
 from lifecycle.wizards.steps import STEPS
@@ -201,6 +205,7 @@ def _equip(slug: str) -> None:
         for part, word, minted in zip(("root", "issuing"), ("Root CA", "Issuing CA"), _minted(slug), strict=True)
     )
     issuing.parent = root
+    issuing.caa_identities = [issuer_domain(slug)]
     CertificateAuthority.objects.bulk_create([root, issuing])
     SubscriberAgreement(slug="subscriber", version=1, **AGREEMENT).save(force_insert=True)
     CertificateProfile.objects.bulk_create(
@@ -215,10 +220,23 @@ def _equip(slug: str) -> None:
         for profile, promised in PROFILES.items()
     )
     Policy.objects.bulk_create(
-        Policy(profile=profile, operation=kind, version=1, enabled=True, agreement="subscriber", made_by="test")
-        for profile in PROFILES
+        Policy(
+            profile=profile,
+            operation=kind,
+            version=1,
+            enabled=True,
+            agreement="subscriber",
+            checks_caa=promised.get("checks_caa", False),
+            made_by="test",
+        )
+        for profile, promised in PROFILES.items()
         for kind in Kind
     )
+
+
+def issuer_domain(tenant: str) -> str:
+    """Return what a CAA record must name to permit *tenant*'s authority."""
+    return f"ca.{tenant}.example"
 
 
 def next_policies(tenant: Tenant, **changes: Any) -> None:
@@ -226,9 +244,12 @@ def next_policies(tenant: Tenant, **changes: Any) -> None:
     with serving("owner"), acting_for(tenant.pk):
         newest = Policy.objects.order_by("profile", "operation", "-version").distinct("profile", "operation")
         for policy in list(newest):
-            same = {name: getattr(policy, name) for name in ("profile", "operation", "enabled", "agreement", "factor")}
+            same = {name: getattr(policy, name) for name in _KEPT}
             fresh = {**same, **changes, "version": policy.version + 1, "made_by": "test"}
             Policy(**fresh).save(force_insert=True)
+
+
+_KEPT = ("profile", "operation", "enabled", "agreement", "factor", "factor_settings", "checks_caa", "approvals", "limits")
 
 
 def ask_for_codes(tenant: Tenant) -> None:
@@ -278,7 +299,12 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
         case "subject":
             return {"common_name": wish.get("name", person.name)}
         case "names":
-            return {"email": wish.get("email", person.email)}
+            return {"email": wish.get("email", person.email), "dns": wish.get("dns", f"www.{person.email.split('@')[1]}")}
+        case "validity":
+            return {"days": wish["days"]} if "days" in wish else {}
+        case "domains":
+            permit(draft)
+            return {}
         case "key":
             return {"csr": wish.get("csr") or csr(wish.get("key", "ec-p256"))}
         case "confirm":
@@ -290,6 +316,24 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
                 "consent": "on",
             }
     raise AssertionError(f"the world does not know how to answer {step!r}")
+
+
+def permit(draft: CertificateRequest) -> None:
+    """Let every name of *draft* be looked at, and be found to permit its authority."""
+    for name in names_to_check(draft):
+        look(draft.tenant_id, name, draft.profile.authority.caa_identities)
+
+
+def look(tenant: UUID, name: str, identities: list[str], *, reason: str = "", at: datetime | None = None) -> CaaCheck:
+    """Keep a look at *name* as the validation worker does: one that permits, or that says *reason*."""
+    event = CaaEvent.REFUSE if reason else CaaEvent.PERMIT
+    asked = CaaCheck(name=name, identities=sorted(identities), asked_at=at or clock.now(), asked_by="test")
+    with serving("owner"), acting_for(tenant):
+        asked.save(force_insert=True)
+        asked.state = LOOK.target(CaaState.VERIFYING, event)
+        asked.checked_at, asked.reason = asked.asked_at, reason
+        asked.save(force_update=True)
+    return asked
 
 
 def filled(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from cryptography import x509
 from django.db import models
 
+from lifecycle.authorities.names import NAME_KINDS
 from portal.foundation import clock
 from portal.foundation.tenancy.models import TenantKey, TenantManager, TenantModel
 
@@ -67,7 +68,8 @@ class Terms:
     extended_key_usages: tuple[str, ...]
     subject: tuple[str, ...]  # fields a subscriber fills in, in this order
     fixed_subject: dict[str, str]  # what every certificate of the profile says
-    alternative_names: tuple[str, ...]  # kinds: "email"
+    alternative_names: tuple[str, ...]  # kinds, by their slug in `lifecycle.authorities.names.NAME_KINDS`
+    common_name_from: str  # the kind whose first name is the common name where nobody is asked for one; or ""
     days: int
 
     @classmethod
@@ -79,12 +81,18 @@ class Terms:
             subject=tuple(content["subject"]),
             fixed_subject=dict(content.get("fixed_subject", {})),
             alternative_names=tuple(content.get("alternative_names", ())),
+            common_name_from=str(content.get("common_name_from", "")),
             days=int(content["days"]),
         )
 
     @property
     def lifetime(self) -> timedelta:
         return timedelta(days=self.days)
+
+    @property
+    def names_are_in_dns(self) -> bool:
+        """Whether its names have owners who can be asked in the DNS (0.D)."""
+        return any(NAME_KINDS[kind].in_dns for kind in self.alternative_names)
 
 
 class Profiles(TenantManager["CertificateProfile"]):

@@ -65,6 +65,8 @@ class CertificateRequest(TenantModel):
             models.Index(fields=["tenant", "kind", "id"], name="request_by_kind"),
             models.Index(fields=["tenant", "predecessor", "id"], name="request_by_predecessor"),
             models.Index(fields=["tenant", "requested_by", "id"], name="request_by_person"),
+            models.Index(fields=["tenant", "state", "id"], name="request_by_state"),
+            models.Index(fields=["tenant", "profile", "kind", "id"], name="request_by_profile"),
         ]
 
     def __str__(self) -> str:

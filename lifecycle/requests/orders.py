@@ -46,20 +46,45 @@ def order_of(request: CertificateRequest, *, serial: int, shard: int, now: datet
 def not_after_of(request: CertificateRequest, not_before: datetime) -> datetime:
     if request.meaning.validity is Validity.SAME_END and request.predecessor:
         return request.predecessor.not_after  # 0.R3: a rekey never extends
-    return last_second(not_before, request.profile.terms.lifetime)
+    return last_second(not_before, timedelta(days=days_of(request)))
+
+
+def days_of(request: CertificateRequest) -> int:
+    """How long a fresh certificate lives: what was asked for, or all that profile and policy allow."""
+    asked = request.answers.get("validity", {}).get("days")
+    return min(asked if isinstance(asked, int) else MOST_DAYS, longest_days(request))
+
+
+def longest_days(request: CertificateRequest) -> int:
+    return min(request.profile.terms.days, limit_of(request.policy, "longest_days") or MOST_DAYS)
 
 
 def subject_of(request: CertificateRequest) -> x509.Name:
     if request.meaning.names is Names.LOCKED and request.predecessor:
         return request.predecessor.x509.subject  # 0.R2: byte for byte
-    given = {**request.profile.terms.fixed_subject, **request.answers.get("subject", {})}
+    given = {**request.profile.terms.fixed_subject, "common_name": _first_name(request)}
+    given |= request.answers.get("subject", {})
     return x509.Name([x509.NameAttribute(oid, given[name]) for name, oid in SUBJECT_FIELDS.items() if given.get(name)])
 
 
 def alternative_names_of(request: CertificateRequest) -> tuple[x509.GeneralName, ...]:
     if request.meaning.names is Names.LOCKED and request.predecessor:
         return names_in(request.predecessor.x509)  # 0.R6
-    return tuple(x509.RFC822Name(address) for address in _listed(request.answers.get("names", {}).get("email")))
+    asked = request.answers.get("names", {})
+    kinds = [NAME_KINDS[slug] for slug in request.profile.terms.alternative_names]
+    return tuple(kind.general_name(name) for kind in kinds for name in _listed(asked.get(kind.slug)))
+
+
+def names_to_check(request: CertificateRequest) -> list[str]:
+    """The names whose owners are asked in the DNS (0.R28), wildcards with their star."""
+    names = [name for name in alternative_names_of(request) if isinstance(name, x509.DNSName)]
+    return sorted({name.value.lower() for name in names})
+
+
+def _first_name(request: CertificateRequest) -> str:
+    """The common name where nobody is asked for one: CA/B BR 7.1.4.3 wants one of the alternative names, or none."""
+    names = _listed(request.answers.get("names", {}).get(request.profile.terms.common_name_from))
+    return next((name for name in names if len(name) <= LONGEST_COMMON_NAME), "")
 
 
 def names_in(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:

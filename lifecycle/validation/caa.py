@@ -55,7 +55,7 @@ class Record:
     value: bytes
 
     @property
-    def property(self) -> str:
+    def kind(self) -> str:
         return self.tag.lower()  # RFC 8659 4.1: matching of tags is case insensitive
 
     @property
@@ -149,9 +149,9 @@ class Decision:
     governing: str = "issue"
     """The property that counts: `issuewild` for a wildcard whose set has one, `issue` else."""
     issuers: tuple[str, ...] = ()
-    """Whom the set names."""
+    """Whom a set names that forbids."""
     record: Record | None = field(default=None, repr=False)
-    """The record that decided, where it was one."""
+    """The record that forbids by itself, or that nobody can read."""
 
 
 def permits(found: RelevantSet, our_identities: Collection[str]) -> Decision:
@@ -159,41 +159,34 @@ def permits(found: RelevantSet, our_identities: Collection[str]) -> Decision:
     if not found.records:
         return Decision(permitted=True, reason=Reason.NO_RECORDS, clause="RFC 8659 3")
     for record in found.records:
-        if record.critical and record.property not in UNDERSTOOD:
+        if record.critical and record.kind not in UNDERSTOOD:
             return Decision(permitted=False, reason=Reason.UNKNOWN_CRITICAL, clause="RFC 8659 4.5", record=record)
     governing, clause = _governing(found)
-    properties = [record for record in found.records if record.property == governing]
+    properties = [record for record in found.records if record.kind == governing]
     if not properties:
         return Decision(permitted=True, reason=Reason.NOT_RESTRICTED, clause="RFC 8659 3")
-    ours = {canonical(identity) for identity in our_identities}
-    named: list[str] = []
-    malformed: Record | None = None
-    for record in properties:
-        try:
-            issuer = issuer_of(record.value)
-        except Malformed:
-            malformed = record
-            continue
-        if issuer in ours:
-            return Decision(
-                permitted=True,
-                reason=Reason.NAMED,
-                clause=clause,
-                governing=governing,
-                issuers=(issuer,),
-                record=record,
-            )
-        if issuer:
-            named.append(issuer)
-    reason = Reason.OTHERS_NAMED if named else Reason.MALFORMED if malformed else Reason.NOBODY_NAMED
+    issuers = [_issuer_or_none(record) for record in properties]
+    ours = {canonical(identity) for identity in our_identities} - {""}
+    if any(issuer in ours for issuer in issuers):
+        return Decision(permitted=True, reason=Reason.NAMED, clause=clause, governing=governing)
+    others = tuple(issuer for issuer in issuers if issuer)
+    malformed = next((record for record, issuer in zip(properties, issuers, strict=True) if issuer is None), None)
+    reason = Reason.OTHERS_NAMED if others else Reason.MALFORMED if malformed else Reason.NOBODY_NAMED
     return Decision(
-        permitted=False, reason=reason, clause=clause, governing=governing, issuers=tuple(named), record=malformed
+        permitted=False, reason=reason, clause=clause, governing=governing, issuers=others, record=malformed
     )
+
+
+def _issuer_or_none(record: Record) -> str | None:
+    try:
+        return issuer_of(record.value)
+    except Malformed:
+        return None
 
 
 def _governing(found: RelevantSet) -> tuple[str, str]:
     """RFC 8659 4.3: for a wildcard, and for nothing else, `issuewild` takes the place of every `issue`."""
-    if found.name.startswith("*.") and any(record.property == "issuewild" for record in found.records):
+    if found.name.startswith("*.") and any(record.kind == "issuewild" for record in found.records):
         return "issuewild", "RFC 8659 4.3"
     return "issue", "RFC 8659 4.2"
 

@@ -34,6 +34,24 @@ PROFILES: dict[str, dict[str, Any]] = {
             "days": 365,
         },
     },
+    "tls-server": {
+        "title": "TLS Server",
+        "content": {
+            "about": "Shows visitors that they have reached your servers, by their names in the DNS; valid for 90 days.",
+            "key_types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"],
+            "key_usage": {
+                "ec": ["digital_signature"],
+                "rsa": ["digital_signature", "key_encipherment"],
+            },
+            # RFC 5280 4.2.1.12 id-kp-serverAuth
+            "extended_key_usages": ["1.3.6.1.5.5.7.3.1"],
+            "subject": [],
+            "common_name_from": "dns",
+            "alternative_names": ["dns"],
+            "days": 90,
+        },
+        "checks_caa": True,
+    },
 }
 
 AGREEMENT = {

@@ -1,15 +1,15 @@
 """One suite for every authority, so that the one in memory fails like the real one."""
 
 import secrets
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-import pkcs11
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pkcs11 import Attribute, KeyType, MechanismFlag
-from pkcs11.util.ec import encode_named_curve_parameters
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 
 from lifecycle.authorities import issuance
 from lifecycle.authorities.backends.base import Authority, AuthorityNotReached, AuthorityRefused, OutcomeUnknown
@@ -20,8 +20,17 @@ from lifecycle.authorities.keys import KEY_KINDS, kind_of
 from portal.foundation.token import Token, token_at
 from tests.fakes import orders
 from tests.fakes.authority import InMemoryAuthority
+from tests.fakes.device import Device
 
-KINDS = ("ec-p256", "ec-p384", "rsa-2048")
+KINDS = tuple(KEY_KINDS)
+ALGORITHMS = {
+    "ec-p256": "ecdsa-with-SHA256",
+    "ec-p384": "ecdsa-with-SHA384",
+    "rsa-2048": "sha256WithRSAEncryption",
+    "rsa-3072": "sha256WithRSAEncryption",
+    "rsa-4096": "sha256WithRSAEncryption",
+}
+SIZES = {"ec-p256": "secp256r1", "ec-p384": "secp384r1", "rsa-2048": 2048, "rsa-3072": 3072, "rsa-4096": 4096}
 
 
 class InMemory:
@@ -47,10 +56,11 @@ class InMemory:
 
 
 class InToken:
-    """Makes the same with a real token, whose failures are provoked and not pretended."""
+    """Makes the same with a real token, and with a device that fails where SoftHSM cannot."""
 
-    def __init__(self, token: Any) -> None:
+    def __init__(self, token: Any, device: Device) -> None:
         self._token = token_at(token.module, token.label, str(token.pin_file))
+        self._device = device
 
     def sound(self, kind: str) -> Authority:
         key_id = self._new_key(kind)
@@ -62,21 +72,17 @@ class InToken:
         return TokenAuthority(orders.issuer()[0], nowhere, b"\x01")
 
     def silent(self) -> Authority:
-        """An RSA mechanism over an EC key: SoftHSM answers CKR_GENERAL_ERROR, which says nothing."""
-        return TokenAuthority(orders.issuer("rsa-2048")[0], self._token, self._new_key("ec-p256"))
+        """The key proves itself, and then fails at the first certificate."""
+        return self._failing("silent")
 
     def refusing(self) -> Authority:
-        """A key that may verify and not sign."""
-        key_id = secrets.token_bytes(8)
+        """The key proves itself, before and after it was refused for this one order."""
+        return self._failing("refuses")
 
-        def make(session: pkcs11.Session) -> None:
-            with session.token.open(rw=True) as writing:
-                parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
-                domain = writing.create_domain_parameters(KeyType.EC, parameters, local=True)
-                domain.generate_keypair(id=key_id, store=True, capabilities=MechanismFlag.VERIFY)
-
-        self._token._ask("making a key that may not sign", make)
-        return TokenAuthority(orders.issuer("ec-p256")[0], self._token, key_id)
+    def _failing(self, mode: str) -> Authority:
+        authority = self.sound("ec-p256")
+        self._device.be(mode, after=1, times=1)
+        return authority
 
     def _new_key(self, kind: str) -> bytes:
         key_id = secrets.token_bytes(8)
@@ -85,8 +91,18 @@ class InToken:
 
 
 @pytest.fixture(params=["in memory", "in a token"])
-def make(request: pytest.FixtureRequest, token: Any) -> InMemory | InToken:
-    return InMemory() if request.param == "in memory" else InToken(token)
+def make(
+    request: pytest.FixtureRequest, token: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[InMemory | InToken]:
+    if request.param == "in memory":
+        yield InMemory()
+        return
+    opened = token_at(token.module, token.label, str(token.pin_file))
+    opened.close()
+    device = Device(tmp_path)
+    device.install(monkeypatch.setattr)
+    yield InToken(token, device)
+    opened.close()
 
 
 def linted_for(authority: Authority) -> Linted:
@@ -111,6 +127,28 @@ def test_the_hash_follows_the_key(make, kind):
     issued = x509.load_der_x509_certificate(authority.issue(linted_for(authority)))
     assert isinstance(issued.signature_hash_algorithm, KEY_KINDS[kind].digest)
     assert kind_of(authority.certificate.public_key()) is KEY_KINDS[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_follows_the_chain_and_finds_the_signature_that_the_key_demands(make, kind, tmp_path):
+    """RFC 5758 3.2 for EC, RFC 8017 A.2.4 for RSA; somebody else's code verifies what ours made."""
+    authority = make.sound(kind)
+    issued = x509.load_der_x509_certificate(authority.issue(linted_for(authority)))
+    (tmp_path / "ca.pem").write_bytes(authority.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "leaf.pem").write_bytes(issued.public_bytes(Encoding.PEM))
+    at = str(int(issued.not_valid_before_utc.timestamp()) + 60)
+    told = openssl("verify", "-x509_strict", "-attime", at, "-CAfile", "ca.pem", "leaf.pem", folder=tmp_path)
+    assert told == "leaf.pem: OK\n"
+    shown = openssl("x509", "-in", "leaf.pem", "-noout", "-text", folder=tmp_path)
+    assert f"Signature Algorithm: {ALGORITHMS[kind]}\n" in shown
+    public = authority.certificate.public_key()
+    assert (public.curve.name if isinstance(public, ec.EllipticCurvePublicKey) else public.key_size) == SIZES[kind]
+
+
+def openssl(*arguments: str, folder: Path) -> str:
+    ended = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
 
 
 def test_it_carries_the_key_that_was_ordered(make):

@@ -1,5 +1,6 @@
 """People, and the tenants they belong to."""
 
+from datetime import datetime
 from typing import ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -65,7 +66,8 @@ class Membership(TenantModel):
         It bypasses the tenant manager on purpose, since it answers which tenants there are;
         row-level security lets through nobody else's rows.
         """
-        return cls._base_manager.select_related("tenant").order_by("tenant__name", "role")
+        rows = cls._base_manager.filter(suspended_at=None)
+        return rows.select_related("tenant").order_by("tenant__name", "role")
 
 
 class Invitation(TenantModel):
@@ -107,3 +109,8 @@ class Look(TenantModel):
     began_at = models.DateTimeField()
     until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    @classmethod
+    def of_person(cls, at: datetime) -> models.QuerySet[Self]:
+        """The looks that the unit of work's person may take at this moment, in whatever tenant."""
+        return cls._base_manager.select_related("tenant").filter(ended_at=None, until__gt=at).order_by("-began_at")

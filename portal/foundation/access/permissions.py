@@ -57,6 +57,10 @@ GRANTED: dict[Role, frozenset[Permission]] = {
 }
 
 
+LOOKING = GRANTED[Role.AUDITOR]
+"""What an operator's look inside a tenant lets them do, whatever they may elsewhere: read."""
+
+
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     return frozenset().union(*(GRANTED[role] for role in roles))
 

@@ -70,8 +70,5 @@ def heard_from(service: str) -> list[Heartbeat]:
 
 def forget_the_dead() -> int:
     """Delete what processes said that were silent for a day, but for the last word of each service."""
-    older = Heartbeat.objects.filter(at__lt=clock.now() - FORGOTTEN)
-    succeeded = models.Exists(
-        Heartbeat.objects.filter(service=models.OuterRef("service"), at__gt=models.OuterRef("at"))
-    )
-    return older.filter(succeeded).delete()[0]
+    later = Heartbeat.objects.filter(service=models.OuterRef("service"), at__gt=models.OuterRef("at"))
+    return Heartbeat.objects.filter(models.Exists(later), at__lt=clock.now() - FORGOTTEN).delete()[0]

@@ -14,26 +14,32 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
 
+from portal.foundation import clock
 from portal.foundation.access.guards import MayNot, Open, needs
-from portal.foundation.access.models import Membership, User
-from portal.foundation.access.permissions import Permission, Role, permissions_of, roles_with
+from portal.foundation.access.models import Look, Membership, User
+from portal.foundation.access.permissions import LOOKING, Permission, Role, permissions_of, roles_with
+from portal.foundation.audit.models import record
 from portal.foundation.errors import Refusal
-from portal.foundation.tenancy.context import acting_as
-from portal.foundation.tenancy.errors import NotHere
+from portal.foundation.tenancy.context import acting_as, acting_for
+from portal.foundation.tenancy.errors import NotHere, TenantClosed, TenantSuspended
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.tenancy.role import refuse_unfenced_role
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A person's place in one tenant: all their roles there, and what these let them do."""
+    """A person's place in one tenant: all their roles there, and what these let them do.
+
+    An operator's time-boxed look is a place, too, with its own end and the right to read.
+    """
 
     tenant: Tenant
     roles: frozenset[Role]
+    look: Look | None = None
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        return permissions_of(self.roles)
+        return LOOKING if self.look else permissions_of(self.roles)
 
 
 class PersonRequest(HttpRequest):
@@ -56,12 +62,14 @@ def seats_of(request: HttpRequest) -> tuple[Seat, ...]:
     if not request.user.is_authenticated:
         return ()
     refuse_unfenced_role()
-    with acting_as(request.user.pk):
-        rows = list(Membership.of_person())
     roles: dict[Tenant, set[Role]] = {}
-    for row in rows:
-        roles.setdefault(row.tenant, set()).add(Role(row.role))
-    return tuple(Seat(tenant, frozenset(held)) for tenant, held in roles.items())
+    with acting_as(request.user.pk):
+        for row in Membership.of_person():
+            roles.setdefault(row.tenant, set()).add(Role(row.role))
+        operates = any(tenant.pk == PLATFORM for tenant in roles)
+        looks = {look.tenant: look for look in Look.of_person(clock.now())} if operates else {}
+    own = [Seat(tenant, frozenset(held)) for tenant, held in roles.items()]
+    return (*own, *(Seat(tenant, frozenset(), look) for tenant, look in looks.items() if tenant not in roles))
 
 
 class TenantMiddleware:
@@ -90,17 +98,45 @@ class TenantMiddleware:
         request.person = request.user  # type: ignore[attr-defined]
         if isinstance(needed, Permission):
             try:
-                self._enter(request, kwargs.pop("tenant"), needed)
+                self._enter(request, kwargs.pop("tenant", None), needed)
             except Refusal as refusal:
                 return self.refuse(request, refusal)
         return None
 
     @staticmethod
-    def _enter(request: HttpRequest, slug: str, needed: Permission) -> None:
-        seat = next((seat for seat in request.seats if seat.tenant.slug == slug), None)  # type: ignore[attr-defined]
-        if seat is None or seat.tenant.pk == PLATFORM:
+    def _enter(request: HttpRequest, slug: str | None, needed: Permission) -> None:
+        """Give the request its seat; an address that names no tenant is the platform's own, for its operators."""
+        seats: tuple[Seat, ...] = request.seats  # type: ignore[attr-defined]
+        wanted = (lambda tenant: tenant.pk == PLATFORM) if slug is None else (lambda tenant: tenant.slug == slug)
+        seat = next((seat for seat in seats if wanted(seat.tenant)), None)
+        if seat is None or (seat.tenant.pk == PLATFORM) is not (slug is None):
             raise NotHere
+        if slug is None and needed not in seat.permissions:
+            raise NotHere  # whoever does not operate the platform does not learn what it has
         request.tenant, request.seat = seat.tenant, seat  # type: ignore[attr-defined]
+        if seat.look:
+            _note_the_look(request, seat)
+        else:
+            _refuse_a_tenant_at_rest(seat.tenant)
         if needed not in seat.permissions:
             roles = ", ".join(str(role.label) for role in roles_with(needed))
             raise MayNot(roles=roles, tenant=seat.tenant.name)
+
+
+def _refuse_a_tenant_at_rest(tenant: Tenant) -> None:
+    if tenant.is_closed(clock.now()):
+        raise TenantClosed(tenant=tenant.name, day=f"{tenant.closes_at:%Y-%m-%d}")
+    if tenant.suspended_at:
+        raise TenantSuspended(tenant=tenant.name, day=f"{tenant.suspended_at:%Y-%m-%d}")
+
+
+def _note_the_look(request: HttpRequest, seat: Seat) -> None:
+    """Write every page that an operator opens in a tenant into the tenant's journal, before it is shown."""
+    with acting_for(seat.tenant.pk):
+        record(
+            actor=request.user.pk,
+            code="look:open",
+            subject=seat.look.pk if seat.look else "",
+            method=request.method,
+            path=request.path,
+        )

@@ -33,20 +33,20 @@ WORDS = {
         _("Check that the device is plugged in, or its network and slot reachable. {tries}"),
     ),
     Why.NOT_OPENED: Words(
-        _("The token’s library cannot open it."),
-        _("Check the library’s path, its own configuration and the token’s label in the worker’s log. {tries}"),
+        _("The token's library cannot open it."),
+        _("Check the library's path, its own configuration and the token's label in the worker's log. {tries}"),
     ),
     Why.PIN_REFUSED: Words(_("The token refused the PIN."), _PIN_STEP),
     Why.PIN_LOCKED: Words(
         _("The token has locked its PIN after too many wrong ones."),
         _(
-            "Unlock it with the security officer’s PIN and the vendor’s tool. Then write the PIN file anew, or restart "
+            "Unlock it with the security officer's PIN and the vendor's tool. Then write the PIN file anew, or restart "
             "the worker: nobody tries before that."
         ),
     ),
     Why.PIN_FILE: Words(
-        _("The file with the token’s PIN cannot be read."),
-        _("Check that the file is there and that the worker’s account may read it. {tries}"),
+        _("The file with the token's PIN cannot be read."),
+        _("Check that the file is there and that the worker's account may read it. {tries}"),
     ),
     Why.SESSION_LOST: Words(
         _("The token ends every session at once."),
@@ -54,14 +54,14 @@ WORDS = {
     ),
     Why.FELL_SILENT: Words(
         _("The token failed while it was asked."),
-        _("Look at the device’s own log and its connection. {tries}"),
+        _("Look at the device's own log and its connection. {tries}"),
     ),
     Why.REFUSES: Words(
         _("The token refuses to sign with a key."),
         _("Check that the key may sign and that the token allows its mechanism. {tries}"),
     ),
     Why.KEY_MISSING: Words(
-        _("The token is there, but an authority’s key is not in it."),
+        _("The token is there, but an authority's key is not in it."),
         _("Check that this is the right token, and restore its keys from its backup if it was replaced. {tries}"),
     ),
     Why.WRONG_SIGNATURE: Words(
