@@ -110,6 +110,8 @@ class Config:
     pkcs11_module: str
     pkcs11_token: str
     pkcs11_pin_file: str
+    journal_key_id: str
+    journal_anchors: str
     pki_base_url: str
     mail: Mail
     mail_from: str
@@ -216,6 +218,8 @@ def read(environment: Mapping[str, str]) -> Config:
         "pkcs11_module": module,
         "pkcs11_token": reading.text("PKCS11_TOKEN") if module else "",
         "pkcs11_pin_file": reading.text("PKCS11_PIN_FILE") if module else "",
+        "journal_key_id": reading.parsed("JOURNAL_KEY_ID", _key_id, "") or "",
+        "journal_anchors": reading.parsed("JOURNAL_ANCHORS", _folder, "") or "",
         "pki_base_url": pki,
         "mail": mail,
         "mail_from": reading.text("MAIL_FROM", f"portal@{_host_of(origin)}"),
@@ -250,6 +254,20 @@ def _broker(url: str) -> str:
     if parts is None or parts.scheme not in {"redis", "rediss", "redis+socket"} or not (parts.netloc or parts.path):
         raise ValueError("is none of redis://host:port/0, rediss://host:port/0, redis+socket:///path")
     return url
+
+
+def _key_id(text: str) -> str:
+    """Read a CKA_ID in hexadecimal, in whatever case it was written down."""
+    digits = text.lower()
+    if len(digits) % 2 or len(digits) > 64 or set(digits) - set("0123456789abcdef"):  # noqa: PLR2004 - 32 bytes
+        raise ValueError("is no CKA_ID: pairs of hexadecimal digits, 64 at most")
+    return digits
+
+
+def _folder(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise ValueError("must name a folder from the root, such as /var/lib/portal/anchors")
+    return text
 
 
 config = read(os.environ)

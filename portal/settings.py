@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "lifecycle.certificates",
     "lifecycle.requests",
     "lifecycle.wizards",
+    "portal.notary",
     "portal.web",
     *(["portal.demo"] if config.demo else []),
     "django.contrib.contenttypes",

@@ -12,11 +12,15 @@ from datetime import timedelta
 from functools import cached_property
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lifecycle.authorities import standards
+from lifecycle.authorities.errors import UnusableName
 from lifecycle.authorities.keys import kind_of, spki
+from lifecycle.authorities.names import dns_name, is_under_public_suffix
 from lifecycle.authorities.order import Order
 
+SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
 _DAY = timedelta(days=1)
 
 
@@ -126,6 +130,29 @@ def _cannot_be_checked(candidate: Candidate) -> str | None:
     return "the address of its issuer or of its revocation list does not begin with http://"
 
 
+def _names_no_server(candidate: Candidate) -> str | None:
+    order = candidate.order
+    if SERVER_AUTH not in order.extended_key_usages:
+        return None
+    names = [name.value for name in order.alternative_names if isinstance(name, x509.DNSName)]
+    if len(names) != len(order.alternative_names) or not names:
+        return "it is for servers and has not DNS names alone"
+    for name in names:
+        if not _is_usable(name, public=order.public):
+            return f"its DNS name {name!r} is none that a server can have"
+    common = {str(attribute.value) for attribute in order.subject.get_attributes_for_oid(NameOID.COMMON_NAME)}
+    if order.public and not common <= set(names):
+        return "its common name is not one of its alternative names"
+    return None
+
+
+def _is_usable(name: str, *, public: bool) -> bool:
+    try:
+        return dns_name(name) == name and (not public or is_under_public_suffix(name))
+    except UnusableName:
+        return False
+
+
 def _breaks_standards(candidate: Candidate) -> str | None:
     return standards.complain(standards.rules_for(candidate.order.extended_key_usages), candidate.der)
 
@@ -141,10 +168,12 @@ ALWAYS = (
     Lint("hash", "FIPS 186-5 6.1.1", _hash_is_off),
     Lint("own-key", "this portal: an authority's key is nobody else's", _key_is_its_issuers),
     Lint("pointers", "RFC 5280 4.2.1.13, 4.2.2.1", _cannot_be_checked),
+    Lint("server-names", "RFC 5280 4.2.1.6, CA/B BR 4.2.2 and 7.1.4.3", _names_no_server),
     Lint("standards", "RFC 5280, for mail also the S/MIME BR; judged by pkilint", _breaks_standards),
 )
 
 
 def warm() -> None:
-    """Pay for pkilint's import now, at a worker's start, not during the first signing."""
+    """Pay for pkilint's import and the list of public suffixes now, at a worker's start, not during the first signing."""
     standards.warm()
+    is_under_public_suffix("example.com")

@@ -49,6 +49,7 @@ class Order:
     policies: tuple[str, ...] = ()  # dotted OIDs
     aia_issuer_url: str
     crl_url: str
+    public: bool = False  # whether public trust rules bind it: `CertificateProfile.trust`
 
     def __post_init__(self) -> None:
         for moment in (self.not_before, self.not_after):

@@ -64,6 +64,30 @@ def find_der(given: bytes | str) -> bytes:
     return _cut_to_length(_from_base64(_chosen(text)))
 
 
+def blocks_in(raw: bytes) -> list[tuple[str, str]]:
+    """Return label and body of every PEM block in a text, tidied; the whole text without a label if there is none."""
+    text = _tidied(_decoded(raw))
+    found = _LONG_DER.search(text)
+    return _blocks(text) or [("", found[0] if found else text)]
+
+
+def der_of(body: str) -> bytes:
+    """Return the first piece of DER that the body of a block encodes."""
+    return _cut_to_length(_from_base64(body))
+
+
+def sequences_in(raw: bytes) -> list[bytes]:
+    """Return the DER values that *raw* consists of, one after the other; none if anything else is in it."""
+    rest, found = raw, []
+    while rest.strip(b"\x00 \t\r\n"):
+        length = _announced_length(rest)
+        if length is None or length > len(rest):
+            return []
+        found.append(rest[:length])
+        rest = rest[length:]
+    return found
+
+
 def _decoded(raw: bytes) -> str:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return raw.decode("utf-16", "replace")

@@ -68,14 +68,29 @@ _OTHERS: tuple[tuple[Promise, Callable[[bytes], bool]], ...] = (
     (_("a collection of certificates (PKCS#7)"), lambda der: _PKCS7.match(der) is not None),
     (_("a bare public key"), _reads(serialization.load_der_public_key)),
 )
+_REQUEST = _("a certificate signing request (CSR)")
+_is_request = _reads(x509.load_der_x509_csr)
+
+
+def secret_in(der: bytes) -> Promise | None:
+    """Return what secret this is; None if it is none."""
+    return next((what for what, sees in _SECRETS if sees(der)), None)
+
+
+def sighted(der: bytes) -> Promise | None:
+    """Return what this is, of the things people mix up with each other; None if it is none of them."""
+    return next((what for what, sees in (*_OTHERS, (_REQUEST, _is_request)) if sees(der)), None)
+
+
+def is_collection(der: bytes) -> bool:
+    """Tell whether this begins like PKCS#7 (RFC 5652 3, with the content types of RFC 2315 14)."""
+    return _PKCS7.match(der) is not None
 
 
 def refuse_for_what_it_is(der: bytes) -> None:
     """Raise the refusal that fits DER which is no certificate signing request."""
-    for what, sees in _SECRETS:
-        if sees(der):
-            raise PrivateKeyGiven(what=what)
-    for what, sees in _OTHERS:
-        if sees(der):
-            raise NotACsr(what=what)
+    if secret := secret_in(der):
+        raise PrivateKeyGiven(what=secret)
+    if what := sighted(der):
+        raise NotACsr(what=what)
     raise CsrUnreadable

@@ -5,13 +5,16 @@ Pure: facts in, complaints out.  The same rules are asked when an action is offe
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from lifecycle.policies.limits import LIMITS
 from portal.foundation.errors import Refusal
 
 Text = str | Promise
@@ -30,6 +33,15 @@ class PolicyForbids(Refusal):
         return " ".join(dict.fromkeys(str(each.rule.remedy) for each in self.broken if each.rule.remedy))
 
 
+class Verdict(StrEnum):
+    """Of one name's CAA records; whatever is not `PERMITS` is no consent."""
+
+    PERMITS = "permits"
+    FORBIDS = "forbids"
+    UNKNOWN = "unknown"  # nobody looked within the time that counts
+    UNREACHED = "unreached"  # the newest look could not find out
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """The certificate that an operation starts from, as far as rules care."""
@@ -38,6 +50,14 @@ class Source:
     revoked_at: datetime | None
     spki_sha256: str
     open_request: str  # the number of a request that is under way, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What the stored looks at one name's CAA records come to, judged for the authority that would issue."""
+
+    name: str
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +76,10 @@ class Proposal:
     key_is_used: bool = False
     key_is_compromised: bool = False
     source_may_be_over: bool = False
+    names: int | None = None
+    open_requests: int | None = None  # of this kind, of this person, besides this one
+    limits: Mapping[str, Any] = field(default_factory=dict)  # the policy's, by the slugs of `LIMITS`
+    looked: tuple[Looked, ...] = ()  # one for every name where the policy checks CAA
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,62 @@ def _lives_too_long(proposal: Proposal) -> str | None:
     ).format(days=limit.days)
 
 
+def limit_of(slug: str, limits: Mapping[str, Any]) -> int | None:
+    """What a policy limits *slug* to; None where it does not."""
+    return next(limit for limit in LIMITS if limit.slug == slug).of(limits)
+
+
+def _longer_than_policy(proposal: Proposal) -> str | None:
+    limit = limit_of("longest_days", proposal.limits)
+    if limit is None or proposal.not_before is None or proposal.not_after is None:
+        return None
+    if proposal.not_after - proposal.not_before < timedelta(days=limit, seconds=1):
+        return None
+    return ngettext(
+        "The policy allows certificates of this kind to be valid for at most {days} day.",
+        "The policy allows certificates of this kind to be valid for at most {days} days.",
+        limit,
+    ).format(days=limit)
+
+
+def _too_many_names(proposal: Proposal) -> str | None:
+    limit = limit_of("most_names", proposal.limits)
+    if limit is None or proposal.names is None or proposal.names <= limit:
+        return None
+    return ngettext(
+        "The policy allows at most {count} alternative name in one certificate; this one would have {found}.",
+        "The policy allows at most {count} alternative names in one certificate; this one would have {found}.",
+        limit,
+    ).format(count=limit, found=proposal.names)
+
+
+def _too_many_open(proposal: Proposal) -> str | None:
+    limit = limit_of("most_open", proposal.limits)
+    if limit is None or proposal.open_requests is None or proposal.open_requests < limit:
+        return None
+    return ngettext(
+        "The policy allows a person at most {count} unfinished request of this kind.",
+        "The policy allows a person at most {count} unfinished requests of this kind.",
+        limit,
+    ).format(count=limit)
+
+
+_OF_CAA: dict[Verdict, Text] = {
+    Verdict.FORBIDS: gettext_lazy("The CAA records of these names do not allow our authority to issue: {names}."),
+    Verdict.UNREACHED: gettext_lazy("The CAA records of these names could not be looked up: {names}."),
+    Verdict.UNKNOWN: gettext_lazy("The CAA records of these names were not checked within the last 7 hours: {names}."),
+}
+
+
+def _caa_does_not_permit(proposal: Proposal) -> str | None:
+    said = [
+        str(sentence).format(names=", ".join(names))
+        for verdict, sentence in _OF_CAA.items()
+        if (names := [looked.name for looked in proposal.looked if looked.verdict is verdict])
+    ]
+    return " ".join(said) or None
+
+
 def _key_kept(proposal: Proposal) -> str | None:
     if proposal.source is None or proposal.spki_sha256 != proposal.source.spki_sha256:
         return None
@@ -145,12 +225,23 @@ def _key_compromised(proposal: Proposal) -> str | None:
     return _("This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.")
 
 
+POLICY = "the tenant's policy"
+
 RULES: tuple[Rule, ...] = (
     Rule("switched-on", "0.R10, 0.R11", _switched_off, gettext_lazy("Ask an administrator if you need it.")),
     Rule("source-not-revoked", "0.R14", _source_revoked, gettext_lazy("Request a new certificate instead.")),
     Rule("source-not-expired", "0.R14", _source_expired, gettext_lazy("Request a new certificate instead.")),
     Rule("one-request-at-a-time", "0.R14", _source_busy, gettext_lazy("Wait until that request is over.")),
     Rule("lifetime", "BR 6.3.2", _lives_too_long, gettext_lazy("Ask an administrator to correct the profile.")),
+    Rule("policy-lifetime", POLICY, _longer_than_policy, gettext_lazy("Request a new certificate instead.")),
+    Rule("most-names", POLICY, _too_many_names, gettext_lazy("Spread the names over several certificates.")),
+    Rule("most-open", POLICY, _too_many_open, gettext_lazy("Finish or withdraw one of them first.")),
+    Rule(
+        "caa-permits",
+        "0.R27, BR 3.2.2.8",
+        _caa_does_not_permit,
+        gettext_lazy("Check these names again on the page “Domain ownership”; it shows the record to publish."),
+    ),
     Rule("new-key", "0.R4", _key_kept),
     Rule("key-not-used", "1.R18", _key_used),
     Rule("key-not-compromised", "BR 6.1.1.3", _key_compromised),

@@ -1,7 +1,7 @@
 """From a request to an order: what the certificate will say."""
 
 import base64
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
@@ -9,7 +9,10 @@ from cryptography.x509.oid import NameOID
 
 from lifecycle.authorities.addresses import crl_url, issuer_url
 from lifecycle.authorities.keys import FAMILIES
+from lifecycle.authorities.models import Trust
+from lifecycle.authorities.names import LONGEST_COMMON_NAME, NAME_KINDS
 from lifecycle.authorities.order import Order, last_second
+from lifecycle.policies.rules import limit_of
 from lifecycle.requests.kinds import Names, Validity
 from lifecycle.requests.models import CertificateRequest
 
@@ -35,6 +38,7 @@ def order_of(request: CertificateRequest, *, serial: int, shard: int, now: datet
         not_before=not_before,
         not_after=not_after_of(request, not_before),
         longest_life=terms.lifetime,
+        public=request.profile.trust != Trust.PRIVATE,
         key_usages=frozenset(terms.key_usage[FAMILIES[key["key_type"]]]),
         extended_key_usages=terms.extended_key_usages,
         alternative_names=alternative_names_of(request),
@@ -51,12 +55,13 @@ def not_after_of(request: CertificateRequest, not_before: datetime) -> datetime:
 
 def days_of(request: CertificateRequest) -> int:
     """How long a fresh certificate lives: what was asked for, or all that profile and policy allow."""
-    asked = request.answers.get("validity", {}).get("days")
-    return min(asked if isinstance(asked, int) else MOST_DAYS, longest_days(request))
+    asked, longest = request.answers.get("validity", {}).get("days"), longest_days(request)
+    return min(asked, longest) if isinstance(asked, int) and asked > 0 else longest
 
 
 def longest_days(request: CertificateRequest) -> int:
-    return min(request.profile.terms.days, limit_of(request.policy, "longest_days") or MOST_DAYS)
+    days, limit = request.profile.terms.days, limit_of("longest_days", request.policy.limits)
+    return days if limit is None else min(days, limit)
 
 
 def subject_of(request: CertificateRequest) -> x509.Name:

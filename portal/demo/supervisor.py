@@ -87,6 +87,7 @@ class Demo:
             say(f"PostgreSQL's files are in {around.database.home}: its account may not walk to {around.places.var}")
         self._manage("migrate", "migrate", "--no-input", "--verbosity=0")
         self._manage("migrate", "grant_roles", *around.database.grants())
+        self._manage("tool", "create_journal_key")
         self._manage("tool", "seed_demo")
         if isinstance(around.database, PostgreSQL):
             (around.database.home / UNFINISHED).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portal.demo.child import bare_environment
-from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.embedded import TOKEN_SERVICES, Redis, SoftHsm
 from portal.demo.external import OwnPostgreSQL, OwnRedis, OwnToken
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import PostgreSQL
@@ -69,7 +69,15 @@ class Surroundings:
             **self.database.environment(service),
             **self.broker.environment(service),
             **self.token.environment(service),
+            **self._journal(service),
         }
+
+    def _journal(self, service: str) -> dict[str, str]:
+        """Name the key that signs the journal's checkpoints, and where copies of them are kept."""
+        if service not in TOKEN_SERVICES:
+            return {}
+        key_id = self.places.secret("journal-key-id", 32).read_text()
+        return {"JOURNAL_KEY_ID": key_id, "JOURNAL_ANCHORS": str(self.places.make("anchors"))}
 
 
 def _given(source: Mapping[str, str], *names: str) -> list[str]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from portal.foundation import clock
 from portal.foundation.tenancy.models import Tenant
-from portal.notary import services
+from portal.notary import promises
 
 SIGN_EVERY = 300.0  # seconds, security.md F10
 SIGN_AFTER = 1000  # rows
@@ -47,7 +47,7 @@ class Rounds:
 
     def _promise(self, tenants: Iterable[UUID]) -> None:
         for tenant_id in tenants:
-            services.promise_checkpoint(tenant_id)
+            promises.promise_checkpoint(tenant_id)
             self.moved.pop(tenant_id, None)
 
     def _verify_nightly(self) -> None:
@@ -56,7 +56,7 @@ class Rounds:
         if now < night or self.verified == now.date():
             return
         for tenant_id in _everybody():
-            services.promise_nightly_verification(tenant_id, since=night)
+            promises.promise_nightly_verification(tenant_id, since=night)
         self.verified = now.date()
 
 

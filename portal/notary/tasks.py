@@ -8,7 +8,6 @@ from structlog import get_logger
 
 from portal.config import config
 from portal.foundation import clock
-from portal.foundation.audit.chain import PAGE
 from portal.foundation.audit.verify import Verdict, Walk
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand, send
@@ -21,7 +20,7 @@ from portal.notary.keys import journal_key
 __all__ = ["sign_chain", "verify_chain"]
 
 PAGES = 10
-"""Of `chain.PAGE` rows each: what one errand walks within its lease, before it promises the rest."""
+"""Of `chain.PAGE` rows each, what one errand walks within its lease, before it promises the rest."""
 
 log = get_logger()
 
@@ -84,6 +83,3 @@ def verify_chain(promised: Errand) -> None:
 def _alarm(tenant_id: UUID, verdict: Verdict) -> None:
     log.error("journal.not_as_written", tenant=str(tenant_id), finding=str(verdict.finding))
     raise NotAsWritten(f"The journal of tenant {tenant_id} is not as it was written. {verdict.finding}")
-
-
-ROWS_AT_A_TIME = PAGES * PAGE

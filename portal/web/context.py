@@ -34,6 +34,15 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """Places under one heading; the platform's own are not those of a tenant."""
+
+    title: str | Promise
+    places: tuple[Place, ...]
+    of_platform: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NavigationLink:
     label: str
     icon: str
@@ -43,16 +52,36 @@ class NavigationLink:
 
 
 @dataclass(frozen=True, slots=True)
+class NavigationSection:
+    title: str
+    links: tuple[NavigationLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TenantChoice:
     name: str
     slug: str
     roles_label: str
 
 
-PLACES = (
-    Place(_("Home"), "home", "tenant-home", Permission.TENANT_ENTER),
-    Place(_("Issued certificates"), "certificate", "certificate-list", Permission.CERTIFICATE_READ, ("certificate-",)),
-    Place(_("Requests"), "request", "request-list", Permission.REQUEST_READ, ("request-",)),
+SECTIONS = (
+    Section("", (Place(_("Home"), "home", "tenant-home", Permission.TENANT_ENTER),)),
+    Section(
+        _("Certificate Center"),
+        (
+            Place(
+                _("Issued certificates"),
+                "certificate",
+                "certificate-list",
+                Permission.CERTIFICATE_READ,
+                ("certificate-",),
+            ),
+            Place(_("Requests"), "request", "request-list", Permission.REQUEST_READ, ("request-",)),
+        ),
+    ),
+    # what the role adds: Policies, Profiles, Agreements, People, Journal
+    Section(_("Your duties"), ()),
+    Section(_("Platform"), (), of_platform=True),
 )
 
 
@@ -69,19 +98,27 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _navigation(request: HttpRequest, seat: Seat) -> tuple[NavigationLink, ...]:
-    here = (request.resolver_match.url_name if request.resolver_match else "") or ""
-    return tuple(
-        NavigationLink(
-            label=str(place.label),
-            icon=place.icon,
-            url=reverse(place.url_name, kwargs={"tenant": seat.tenant.slug}),
-            current=not here.endswith("-area")
-            and (here == place.url_name or (bool(place.covers) and here.startswith(place.covers))),
-        )
-        for place in PLACES
-        if place.needs in seat.permissions
+def _navigation(request: HttpRequest, seat: Seat) -> tuple[NavigationSection, ...]:
+    found = (
+        NavigationSection(str(section.title), tuple(_links(request, seat, section)))
+        for section in SECTIONS
+        if section.of_platform is seat.of_platform
     )
+    return tuple(section for section in found if section.links)
+
+
+def _links(request: HttpRequest, seat: Seat, section: Section) -> Iterator[NavigationLink]:
+    here = (request.resolver_match.url_name if request.resolver_match else "") or ""
+    where = {} if section.of_platform else {"tenant": seat.tenant.slug}
+    for place in section.places:
+        if place.needs in seat.permissions:
+            inside = here == place.url_name or (bool(place.covers) and here.startswith(place.covers))
+            yield NavigationLink(
+                label=str(place.label),
+                icon=place.icon,
+                url=reverse(place.url_name, kwargs=where),
+                current=inside and not here.endswith("-area"),
+            )
 
 
 @dataclass(frozen=True, slots=True)

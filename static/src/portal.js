@@ -5,6 +5,7 @@ import { copying } from "./behaviour/copying.js";
 import { counting } from "./behaviour/counting.js";
 import { dropping } from "./behaviour/dropping.js";
 import { focusing } from "./behaviour/focusing.js";
+import { leaving } from "./behaviour/leaving.js";
 import { makingKeys } from "./behaviour/making-keys.js";
 import { menus } from "./behaviour/menus.js";
 import { polling } from "./behaviour/polling.js";
@@ -15,7 +16,7 @@ import { waitingForAnswers } from "./behaviour/waiting-for-answers.js";
 
 document.documentElement.dataset.script = "on"; // the style sheet shows what needs script only under this
 
-for (const start of [theme, toasts, copying, menus, sendingOnce, polling]) start(document);
+for (const start of [leaving, theme, toasts, copying, menus, sendingOnce, polling]) start(document);
 
 // Parts that look at elements rather than at events look again after htmx has exchanged some.
 const eachTime = (root) => [dropping, counting, waitingForAnswers, makingKeys, focusing].forEach((start) => start(root));

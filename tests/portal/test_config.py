@@ -77,6 +77,8 @@ GOOD = [
     ({"MAIL_URL": "file:///var/mail", "PORTAL_DEMO": "1"}, lambda c: c.mail.folder == "/var/mail"),
     ({"MAIL_FROM": "ca@acme.example"}, lambda c: c.mail_from == "ca@acme.example"),
     ({"LOG_LEVEL": "DEBUG"}, lambda c: c.log_level == "DEBUG"),
+    ({"JOURNAL_KEY_ID": "01AB"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("01ab", "")),
+    ({"JOURNAL_ANCHORS": "/mnt/anchors"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("", "/mnt/anchors")),
     (
         {"PORTAL_SERVICE": "signing", "PKCS11_MODULE": "/m.so", "PKCS11_TOKEN": "t", "PKCS11_PIN_FILE": "/pin"},
         lambda c: c.holds_token,
@@ -136,6 +138,14 @@ BAD = [
     ("MAIL_URL", "smtp://mail.example:smtp", MAIL),
     ("MAIL_URL", "file://", MAIL),
     ("MAIL_URL", "file:///var/mail", "MAIL_URL names a folder; only a demo may keep its mail there"),
+    ("JOURNAL_KEY_ID", "my key", "JOURNAL_KEY_ID is no CKA_ID: pairs of hexadecimal digits, 64 at most"),
+    ("JOURNAL_KEY_ID", "abc", "JOURNAL_KEY_ID is no CKA_ID: pairs of hexadecimal digits, 64 at most"),
+    ("JOURNAL_KEY_ID", "ab" * 33, "JOURNAL_KEY_ID is no CKA_ID: pairs of hexadecimal digits, 64 at most"),
+    (
+        "JOURNAL_ANCHORS",
+        "anchors",
+        "JOURNAL_ANCHORS must name a folder from the root, such as /var/lib/portal/anchors",
+    ),
     ("PKI_BASE_URL", "", "PKI_BASE_URL is not set"),
     ("PKI_BASE_URL", "https://pki.example", "PKI_BASE_URL must begin with http://"),
     ("PORTAL_DEMO", "yes", "PORTAL_DEMO is 'yes'; it must be one of 0, 1"),

@@ -15,10 +15,10 @@ BATCH = 1000
 START = bytes(32)
 
 
-def seal_everything() -> int:
-    """Seal what waits, tenant by tenant; return how many rows."""
+def seal_everything() -> dict[UUID, int]:
+    """Seal what waits, tenant by tenant; return how many rows of each."""
     waiting = Unsealed.objects.values_list("tenant_id", flat=True).order_by("tenant_id").distinct()
-    return sum(seal(tenant_id) for tenant_id in list(waiting))
+    return {tenant_id: seal(tenant_id) for tenant_id in list(waiting)}
 
 
 def seal(tenant_id: UUID) -> int:

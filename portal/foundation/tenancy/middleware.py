@@ -38,6 +38,10 @@ class Seat:
     look: Look | None = None
 
     @property
+    def of_platform(self) -> bool:
+        return self.tenant.pk == PLATFORM
+
+    @property
     def permissions(self) -> frozenset[Permission]:
         return LOOKING if self.look else permissions_of(self.roles)
 

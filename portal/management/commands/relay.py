@@ -12,25 +12,26 @@ from portal.foundation.audit.sealer import seal_everything
 from portal.foundation.outbox.heartbeat import beat, forget_the_dead
 from portal.foundation.outbox.relay import forget_what_is_done, ring_for_what_is_due, wake_everybody
 from portal.foundation.tenancy.role import refuse_unfenced_role
+from portal.notary.rounds import Rounds
 
 log = get_logger()
 WAKE_EVERY = 5.0  # seconds between the bells that let idle workers say how they are
 
 
 class Command(BaseCommand):
-    help = "Ring for due errands and seal the journal, every second, until told to stop."
+    help = "Ring for due errands, seal the journal and have it signed and verified, until told to stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         over = Event()
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, lambda *_: over.set())
         refuse_unfenced_role()
-        woken = 0.0
+        woken, rounds = 0.0, Rounds()
         while not over.wait(1.0):
             try:
                 connection.close_if_unusable_or_obsolete()
                 ring_for_what_is_due()
-                seal_everything()
+                rounds.go(seal_everything())
                 if time.monotonic() - woken > WAKE_EVERY:
                     woken = time.monotonic()
                     beat("relay", broker=wake_everybody())

@@ -34,7 +34,9 @@ def page() -> str:
 
 
 def _section(machine: Machine[Any, Any]) -> str:
-    return "\n".join([f"## {machine.thing[0].upper()}{machine.thing[1:]}", "", *_diagram(machine), "", *_table(machine)])
+    return "\n".join(
+        [f"## {machine.thing[0].upper()}{machine.thing[1:]}", "", *_diagram(machine), "", *_table(machine)]
+    )
 
 
 def _diagram(machine: Machine[Any, Any]) -> Iterator[str]:

@@ -3,7 +3,6 @@
 // The private key leaves WebCrypto only as the sealed file.  Nothing of it is sent or stored: the password fields have
 // no name, so no form posts them, and the sealed file is kept as long as the panel is there, to be saved again.
 
-import { askBeforeLeaving } from "./leaving.js";
 import { makePair, signedRequest } from "./pair.js";
 import { sealed } from "./sealing.js";
 import { LEAST, MOST, lengthOf, strengthOf } from "./strength.js";
@@ -20,6 +19,7 @@ export class KeyMaker {
   #given = ""; // what stood in the field for the CSR before we wrote into it
   #inUse = false;
   #made = null; // { csr, address, saved }: never the key itself
+  #asking = (event) => this.#panel.isConnected && "unsaved" in this.#panel.dataset && event.preventDefault();
 
   constructor(panel) {
     this.#panel = panel;
@@ -37,7 +37,7 @@ export class KeyMaker {
       this.#part(name).addEventListener("input", () => this.#complain(name, ""));
       this.#part(name).addEventListener("keydown", (event) => event.key === "Enter" && this.#entered(event));
     }
-    askBeforeLeaving(panel, { inDanger: () => this.#made !== null && !this.#made.saved, words: this.#word("leaving"), gone: () => this.#forget() });
+    document.addEventListener("htmx:load", () => this.#panel.isConnected || this.#forget());
   }
 
   /** Making the key here is what was chosen: the way on is closed until there is one, saved. */
@@ -92,6 +92,7 @@ export class KeyMaker {
     }
     this.#clearPasswords();
     if (!this.#panel.isConnected) return this.#forget(); // another page came while the key was made
+    this.#inDanger(true);
     this.#part("save").href = this.#made.address;
     this.#part("saved").hidden = true;
     this.#part("unsaved").hidden = false;
@@ -112,6 +113,7 @@ export class KeyMaker {
   #saved() {
     const first = !this.#made.saved;
     this.#made.saved = true;
+    this.#inDanger(false);
     this.#part("saved").hidden = false;
     this.#part("unsaved").hidden = true;
     this.#say(this.#word(first ? "saved" : "saved-again"));
@@ -119,7 +121,7 @@ export class KeyMaker {
   }
 
   #again() {
-    if (!this.#made.saved && !confirm(this.#word("leaving"))) return;
+    if ("unsaved" in this.#panel.dataset && !confirm(this.#word("leaving"))) return;
     this.#forget();
     this.#show("ask");
     this.#say("");
@@ -129,9 +131,22 @@ export class KeyMaker {
 
   #forget() {
     if (this.#made) URL.revokeObjectURL(this.#made.address);
+    this.#inDanger(false);
     this.#part("save").removeAttribute("href");
     this.#made = null;
     this.#clearPasswords();
+  }
+
+  /** While a key is in danger, leaving asks: the browser here, and behaviour/leaving.js where no browser would. */
+  #inDanger(is) {
+    if (is) {
+      this.#panel.dataset.unsaved = this.#word("leaving");
+      this.#panel.dataset.staysAt = location.href.split("#")[0];
+      window.addEventListener("beforeunload", this.#asking);
+    } else {
+      delete this.#panel.dataset.unsaved;
+      window.removeEventListener("beforeunload", this.#asking);
+    }
   }
 
   /** Whether the passwords will do; what is wrong with them stands beside them, and the first fault has the focus. */
