@@ -8,6 +8,7 @@ somebody who cannot mend it.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -99,6 +100,34 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
+class Server:
+    """Where a resolver listens: an address, since nobody could look a name up for us."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def from_text(cls, text: str) -> "Server":
+        """Read `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`."""
+        bare = text.strip("[]")
+        host, _colon, port = (bare, "", "53") if _is_address(bare) else text.rpartition(":")
+        if not _is_address(host.strip("[]")) or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
+            raise ValueError("is not of the form 192.0.2.1:53,[2001:db8::1]:53")
+        return cls(host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     service: str
     origin: str
@@ -113,9 +142,11 @@ class Config:
     journal_key_id: str
     journal_anchors: str
     pki_base_url: str
+    dns_resolvers: tuple[Server, ...]
     mail: Mail
     mail_from: str
     demo: bool
+    demo_zone: str
     log_level: str
 
     @property
@@ -201,6 +232,8 @@ def read(environment: Mapping[str, str]) -> Config:
     module = environment.get("PKCS11_MODULE", "").strip()
     if service == "signing" and not module:
         reading.faults.append("PKCS11_MODULE is not set; the signing worker cannot work without a token")
+    if service == "validation" and not environment.get("DNS_RESOLVERS", "").strip():
+        reading.faults.append("DNS_RESOLVERS is not set; the validation worker cannot work without a resolver")
     if module and service == "web":
         reading.faults.append("PKCS11_MODULE is set for the web service; it must not reach the token")
     pki = reading.text("PKI_BASE_URL").rstrip("/")
@@ -221,9 +254,11 @@ def read(environment: Mapping[str, str]) -> Config:
         "journal_key_id": reading.parsed("JOURNAL_KEY_ID", _key_id, "") or "",
         "journal_anchors": reading.parsed("JOURNAL_ANCHORS", _folder, "") or "",
         "pki_base_url": pki,
+        "dns_resolvers": reading.parsed("DNS_RESOLVERS", _servers, "") or (),
         "mail": mail,
         "mail_from": reading.text("MAIL_FROM", f"portal@{_host_of(origin)}"),
         "demo": demo,
+        "demo_zone": reading.text("PORTAL_DEMO_ZONE", ""),
         "log_level": reading.one_of("LOG_LEVEL", LEVELS, "INFO"),
     }
     if reading.faults:
@@ -247,6 +282,10 @@ def _faults_of_origin(origin: str) -> list[str]:
 def _host_of(origin: str) -> str:
     parts = _split(origin)
     return (parts.hostname if parts else None) or "localhost"
+
+
+def _servers(text: str) -> tuple[Server, ...]:
+    return tuple(Server.from_text(each.strip()) for each in text.split(","))
 
 
 def _broker(url: str) -> str:

@@ -11,6 +11,7 @@ from enum import Enum
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import ExtensionOID
@@ -42,8 +43,8 @@ class Found:
     chain: tuple[x509.Certificate, ...]
 
     @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
+    def fingerprint(self) -> str:
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.authorities.models import CertificateAuthority, CertificateProfile, CrlShard
+from lifecycle.authorities.pasted import sequences_in
 from portal.foundation import clock
 from portal.foundation.tenancy.models import TenantKey, TenantManager, TenantModel
 
@@ -36,7 +37,7 @@ class Certificates(TenantManager["Certificate"]):
 
 
 class Certificate(TenantModel):
-    """An issued certificate, as it is, and where it came from."""
+    """A certificate, as it is, and where it came from: issued here, or uploaded and kept in view."""
 
     source = models.CharField(max_length=10, choices=Source, default=Source.ISSUED)
     authority = TenantKey(CertificateAuthority, null=True, related_name="+")
@@ -52,7 +53,7 @@ class Certificate(TenantModel):
     fingerprint = models.CharField(max_length=64, db_collation="C")  # SHA-256
     spki_sha256 = models.CharField(max_length=64, db_collation="C")
     name = models.CharField(max_length=250)  # the common name: what lists show
-    issuer = models.CharField(max_length=250, default="")  # the issuer's common name
+    issuer = models.CharField(max_length=250, default="")  # its common name
     key_type = models.CharField(max_length=20)
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
@@ -101,6 +102,21 @@ class Certificate(TenantModel):
     @property
     def x509(self) -> x509.Certificate:
         return x509.load_der_x509_certificate(bytes(self.der))
+
+    @property
+    def is_uploaded(self) -> bool:
+        return self.source == Source.UPLOADED
+
+    @property
+    def issuer_word(self) -> str:
+        """Whom to ask about it."""
+        return self.issuer or str(_("its issuer"))
+
+    def above(self) -> list[x509.Certificate]:
+        """The certificates above it, its issuer first: of an uploaded one those that came with it, maybe none."""
+        if self.authority is not None:
+            return self.authority.chain()
+        return [x509.load_der_x509_certificate(der) for der in sequences_in(bytes(self.chain))]
 
     @property
     def status(self) -> Status:

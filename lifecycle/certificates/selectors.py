@@ -1,15 +1,20 @@
 """Asking about certificates.  The caller is inside `acting_for(tenant)`."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from lifecycle.certificates.models import Certificate, CertificateKey, Revocation, Status
+from lifecycle.authorities.models import CertificateProfile
+from lifecycle.certificates.models import Certificate, CertificateKey, FoundBy, Revocation, Status
 from portal.foundation import clock
+from portal.foundation.tenancy.context import current_tenant_id
 
+_PREFIX = re.compile(r"0x|sha-?(1|256)[:=]")
 _SEPARATORS = re.compile(r"[\s:.-]")
 _HEX = re.compile(r"[0-9a-f]+")
 
@@ -21,45 +26,64 @@ class Wanted:
     owner: UUID | None = None  # only this person's, where one is named
     text: str = ""
     statuses: frozenset[Status] = field(default_factory=frozenset)
+    source: str = ""
     area: str = ""
     profile: str = ""
-    ends: tuple[datetime, datetime] | None = None  # from, and before
+    key_type: str = ""
+    issuer: str = ""
+    ends_from: datetime | None = None
+    ends_before: datetime | None = None
+
+    def columns(self) -> dict[str, object]:
+        """What is asked of single columns."""
+        asked = {
+            "owner": self.owner,
+            "source": self.source,
+            "key_type": self.key_type,
+            "issuer": self.issuer,
+            "not_after__gte": self.ends_from,
+            "not_after__lt": self.ends_before,
+        }
+        return {name: value for name, value in asked.items() if value}
 
 
 def inventory(wanted: Wanted) -> QuerySet[Certificate]:
     """The tenant's certificates, filtered; the caller sorts and pages."""
-    found = Certificate.objects.with_facts()
-    if wanted.owner:
-        found = found.filter(owner=wanted.owner)
+    found = Certificate.objects.with_facts().filter(**wanted.columns())
     if wanted.text:
-        found = found.filter(pk__in=matching(wanted.text))
-    if wanted.area:
-        found = found.filter(profile__area=wanted.area)
-    if wanted.profile:
-        found = found.filter(profile__slug=wanted.profile)
-    if wanted.ends:
-        found = found.filter(not_after__gte=wanted.ends[0], not_after__lt=wanted.ends[1])
+        found = found.filter(Exists(matching(wanted.text).filter(certificate=OuterRef("pk"))))
+    if wanted.area or wanted.profile:
+        found = found.filter(profile__in=_versions(wanted))
     if wanted.statuses:
         found = found.filter(_having(wanted.statuses))
     return found
 
 
-def matching(text: str) -> QuerySet[CertificateKey, UUID]:
-    """Certificates whose name or address begins with *text*, or whose serial or fingerprint it is.
+def _versions(wanted: Wanted) -> list[UUID]:
+    """Every version of the profiles that are meant; named one by one, so that their certificates' index is used."""
+    named = {"area": wanted.area, "slug": wanted.profile}
+    versions = CertificateProfile.objects.filter(**{name: value for name, value in named.items() if value})
+    return list(versions.values_list("pk", flat=True))
 
-    Serials come with or without separators and leading zeros (2.R16).
+
+def matching(text: str) -> QuerySet[CertificateKey]:
+    """Keys that begin with *text* as a name, an address or a domain, or are it as a serial or a fingerprint.
+
+    A domain is among the keys of every name below it.  Serials and fingerprints come with
+    or without separators, leading zeros and `0x` (2.R16).
     """
     plain = text.strip().lower()
-    keys = Q(key__begins=plain, kind__in=["name", "email"])
-    squeezed = _SEPARATORS.sub("", plain)
+    keys = Q(key__begins=plain, kind__in=[FoundBy.NAME, FoundBy.EMAIL, FoundBy.DOMAIN])
+    squeezed = _SEPARATORS.sub("", _PREFIX.sub("", plain, count=1))
     if _HEX.fullmatch(squeezed):
-        keys |= Q(key=squeezed.lstrip("0"), kind="serial") | Q(key=squeezed, kind__in=["fingerprint", "spki"])
-    return CertificateKey.objects.filter(keys).values_list("certificate_id", flat=True)
+        keys |= Q(key=squeezed.lstrip("0") or "0", kind=FoundBy.SERIAL)
+        keys |= Q(key=squeezed, kind__in=[FoundBy.FINGERPRINT, FoundBy.SPKI])
+    return CertificateKey.objects.filter(keys)
 
 
 def _having(statuses: frozenset[Status]) -> Q:
     now = clock.now()
-    revoked = Q(pk__in=Revocation.objects.exclude(certificate=None).values("certificate_id"))
+    revoked = Q(Exists(Revocation.objects.filter(certificate=OuterRef("pk"))))
     by_status = {
         Status.REVOKED: revoked,
         Status.EXPIRED: ~revoked & Q(not_after__lte=now),
@@ -69,6 +93,34 @@ def _having(statuses: frozenset[Status]) -> Q:
     for status in statuses:
         chosen |= by_status[status]
     return chosen
+
+
+def already_here(fingerprints: Collection[str]) -> dict[str, Certificate]:
+    """Which of these SHA-256 fingerprints belong to certificates of the tenant, issued or uploaded, whoever owns them."""
+    keys = CertificateKey.objects.filter(kind=FoundBy.FINGERPRINT, key__in=list(fingerprints))
+    found = Certificate.objects.filter(pk__in=keys.values("certificate_id"))
+    return {certificate.fingerprint: certificate for certificate in found}
+
+
+# each next issuer is looked up behind the one before: a list of ten costs ten look-ups and not a hundred thousand rows
+_ISSUERS = """
+WITH RECURSIVE step AS (
+    (SELECT issuer, 1 AS number FROM certificates_certificate
+      WHERE tenant_id = %(tenant)s ORDER BY issuer LIMIT 1)
+    UNION ALL
+    SELECT (SELECT c.issuer FROM certificates_certificate c
+             WHERE c.tenant_id = %(tenant)s AND c.issuer > step.issuer ORDER BY c.issuer LIMIT 1), step.number + 1
+      FROM step WHERE step.issuer IS NOT NULL AND step.number <= %(most)s
+)
+SELECT issuer FROM step WHERE issuer <> '' LIMIT %(most)s
+"""
+
+
+def issuers(*, most: int) -> list[str]:
+    """Everybody who issued a certificate of the tenant, by name; the first *most*."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ISSUERS, {"tenant": current_tenant_id(), "most": most})
+        return [issuer for (issuer,) in cursor.fetchall()]
 
 
 def lineage(certificate: Certificate) -> list[Certificate]:

@@ -1,23 +1,34 @@
-"""Storing what was signed, and revoking.  The caller is inside `acting_for(tenant)`."""
+"""Storing what was signed or uploaded, and revoking.  The caller is inside `acting_for(tenant)`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from django.db import IntegrityError
 
 from lifecycle.authorities.keys import kind_of, spki, spki_fingerprint
-from lifecycle.certificates.models import Certificate, CertificateKey, CompromisedKey, FoundBy, Reason, Revocation
+from lifecycle.certificates.bundles import Found
+from lifecycle.certificates.errors import IssuedElsewhere, TooManyNames, UploadedMeanwhile
+from lifecycle.certificates.models import (
+    Certificate,
+    CertificateKey,
+    CompromisedKey,
+    Reason,
+    Revocation,
+    Source,
+)
+from lifecycle.certificates.naming import LONGEST, common_name, display_name, keys_of, serial_text
+from lifecycle.certificates.selectors import already_here
 from portal.foundation import clock
 from portal.foundation.audit.models import record
 from portal.foundation.writing import insert
 
-
-def serial_text(serial: int) -> str:
-    """A serial as it is stored and searched: lower-case hexadecimal without leading zeros (2.R16)."""
-    return f"{serial:x}"
+MOST_KEYS = 10_000
+"""Names and other keys of all certificates of one upload: what one statement writes in half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,6 @@ class Origin:
 
 def store(delivered: x509.Certificate, origin: Origin) -> Certificate:
     """Keep a certificate that was delivered and checked, with the keys it is found by."""
-    public_key = delivered.public_key()
     row = Certificate(
         authority_id=origin.authority,
         profile_id=origin.profile,
@@ -44,44 +54,75 @@ def store(delivered: x509.Certificate, origin: Origin) -> Certificate:
         made_by=origin.operation,
         made_from=origin.request,
         owner=origin.owner,
-        der=delivered.public_bytes(Encoding.DER),
-        serial=serial_text(delivered.serial_number),
-        fingerprint=delivered.fingerprint(hashes.SHA256()).hex(),
-        spki_sha256=spki_fingerprint(spki(public_key)),
-        name=_common_name(delivered),
-        key_type=kind.slug if (kind := kind_of(public_key)) else "other",
-        not_before=delivered.not_valid_before_utc,
-        not_after=delivered.not_valid_after_utc,
+        **_told_by(delivered),
     )
     insert(row)
-    insert(*(CertificateKey(certificate=row, kind=kind, key=key[:250]) for kind, key in _keys(delivered, row)))
+    insert(*(CertificateKey(certificate=row, kind=kind, key=key) for kind, key in keys_of(delivered)))
     return row
 
 
-def _common_name(certificate: x509.Certificate) -> str:
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else certificate.subject.rfc4514_string()
-
-
-def _keys(certificate: x509.Certificate, row: Certificate) -> set[tuple[FoundBy, str]]:
-    found = {
-        (FoundBy.NAME, row.name.lower()),
-        (FoundBy.SERIAL, row.serial),
-        (FoundBy.FINGERPRINT, row.fingerprint),
-        (FoundBy.SPKI, row.spki_sha256),
+def _told_by(certificate: x509.Certificate) -> dict[str, Any]:
+    """The columns that repeat what the bytes say, so that lists need not read them."""
+    public_key = certificate.public_key()
+    return {
+        "der": certificate.public_bytes(Encoding.DER),
+        "serial": serial_text(certificate.serial_number),
+        "fingerprint": certificate.fingerprint(hashes.SHA256()).hex(),
+        "spki_sha256": spki_fingerprint(spki(public_key)),
+        "name": display_name(certificate),
+        "issuer": common_name(certificate.issuer)[:LONGEST],
+        "key_type": kind.slug if (kind := kind_of(public_key)) else "other",
+        "not_before": certificate.not_valid_before_utc,
+        "not_after": certificate.not_valid_after_utc,
     }
-    for email in certificate.subject.get_attributes_for_oid(NameOID.EMAIL_ADDRESS):
-        found.add((FoundBy.EMAIL, str(email.value).lower()))
+
+
+def upload(found: Sequence[Found], *, by: UUID) -> list[Certificate]:
+    """Keep certificates of other authorities; those that are here already are left as they are."""
+    here = already_here([one.fingerprint for one in found])
+    rows, keys = [], []
+    for one in found:
+        if one.fingerprint in here:
+            continue
+        row = Certificate(
+            source=Source.UPLOADED,
+            made_by="upload",
+            owner=by,
+            chain=b"".join(each.public_bytes(Encoding.DER) for each in one.chain),
+            **_told_by(one.certificate),
+        )
+        rows.append(row)
+        keys += [CertificateKey(certificate=row, kind=kind, key=key) for kind, key in keys_of(one.certificate)]
+        if len(keys) > MOST_KEYS:
+            raise TooManyNames(limit=MOST_KEYS)
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return found
-    found |= {(FoundBy.EMAIL, address.lower()) for address in names.get_values_for_type(x509.RFC822Name)}
-    return found
+        insert(*rows)
+    except IntegrityError as error:
+        if "certificate_uploaded_once" in str(error):
+            raise UploadedMeanwhile from None
+        raise
+    insert(*keys)
+    for row in rows:
+        record(
+            actor=by,
+            code="certificate:upload",
+            subject=row.pk,
+            serial=row.serial,
+            fingerprint=row.fingerprint,
+            issuer=row.issuer,
+        )
+    return rows
+
+
+def refuse_issued_elsewhere(certificate: Certificate) -> None:
+    """Raise for a certificate that no authority of this portal signed (4.R8): there is nothing to do to it here."""
+    if certificate.source == Source.UPLOADED:
+        raise IssuedElsewhere(issuer=certificate.issuer_word)
 
 
 def revoke(certificate: Certificate, *, reason: Reason, by: object) -> Revocation:
-    """Write down that *certificate* must not be trusted from now on."""
+    """Write down that *certificate*, one of ours, must not be trusted from now on."""
+    refuse_issued_elsewhere(certificate)
     revocation = Revocation(
         authority_id=certificate.authority_id,
         shard_id=certificate.shard_id,

@@ -4,6 +4,7 @@ A web service that somebody took over can ask, not decide: what policy, consent 
 second factor demand is read here again, under the versions that the request names.
 """
 
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
@@ -15,10 +16,12 @@ from auth2fa.challenges import digest
 from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy
-from lifecycle.policies.rules import PolicyForbids, Proposal, Source, enforce
+from lifecycle.policies.rules import Looked, PolicyForbids, Proposal, Source, Verdict, enforce
 from lifecycle.requests.kinds import UseCase
+from lifecycle.requests.looks import identities_of, judged, needs_looks
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import not_after_of
+from lifecycle.requests.orders import alternative_names_of, names_to_check, not_after_of
+from lifecycle.validation.models import CaaCheck
 from portal.foundation import clock
 from portal.foundation.tenancy.context import current_tenant_id
 from portal.foundation.tenancy.models import Tenant
@@ -27,6 +30,10 @@ Row = TypeVar("Row", bound=models.Model)
 
 _SOURCE = {field.attname: field.column for field in Certificate._meta.concrete_fields}  # noqa: SLF001 - documented
 _WITH: dict[type[models.Model], tuple[str, ...]] = {CertificateProfile: ("authority",)}
+
+
+class LookAgain(Exception):
+    """Looks at names are missing, too old, or could not be made: they belong to the validation worker (C17)."""
 
 
 class MayNotBeIssued(Exception):
@@ -47,7 +54,25 @@ SELECT r.*, {", ".join(f'source."{column}" AS "source_{column}"' for column in _
        EXISTS (SELECT 1 FROM certificates_certificate c
                 WHERE c.tenant_id = r.tenant_id AND c.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_used,
        EXISTS (SELECT 1 FROM certificates_compromisedkey k
-                WHERE k.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_compromised
+                WHERE k.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_compromised,
+       (SELECT count(*) FILTER (WHERE a.approves) - 1000 * count(*) FILTER (WHERE NOT a.approves)
+          FROM requests_approval a
+         WHERE a.tenant_id = r.tenant_id AND a.request_id = r.id AND a.reviewer <> r.requested_by) AS approved,
+       EXISTS (SELECT 1 FROM policies_policy mine JOIN policies_policy later
+                   ON later.tenant_id = mine.tenant_id AND later.profile = mine.profile
+                  AND later.operation = mine.operation AND later.version > mine.version
+                WHERE mine.tenant_id = r.tenant_id AND mine.id = r.policy_id
+                  AND later.made_at <= r.submitted_at) AS policy_was_over,
+       EXISTS (SELECT 1 FROM authorities_certificateprofile mine JOIN authorities_certificateprofile later
+                   ON later.tenant_id = mine.tenant_id AND later.slug = mine.slug AND later.version > mine.version
+                WHERE mine.tenant_id = r.tenant_id AND mine.id = r.profile_id
+                  AND later.made_at <= r.submitted_at) AS profile_was_over,
+       (SELECT jsonb_agg(newest) FROM (
+           SELECT DISTINCT ON (c.name, c.identities) c.name, c.identities, c.state, c.reason, c.checked_at
+             FROM validation_caacheck c
+            WHERE c.tenant_id = r.tenant_id AND c.state <> 'verifying'
+              AND c.name = ANY (ARRAY(SELECT each #>> '{{}}' FROM jsonb_path_query(r.answers, '$.domains.names[*]') each))
+            ORDER BY c.name, c.identities, c.asked_at DESC, c.id DESC) newest) AS looks
   FROM requests_certificaterequest r
   LEFT JOIN certificates_certificate source ON source.tenant_id = r.tenant_id AND source.id = r.predecessor_id
  WHERE r.tenant_id = %(tenant)s AND r.id = %(request)s
@@ -90,10 +115,38 @@ def judge(request: CertificateRequest, *, authority: UUID) -> None:
         raise MayNotBeIssued(_("The consent to the subscriber agreement is missing."))
     if not _is_confirmed(request):
         raise MayNotBeIssued(_("The second factor was not given for what this request says now."))
+    if request.policy_was_over or request.profile_was_over:  # type: ignore[attr-defined]
+        raise MayNotBeIssued(_("The rules for this kind of certificate had changed before the request was submitted."))
+    if request.approved < request.policy.approvals:  # type: ignore[attr-defined]
+        raise MayNotBeIssued(_("Not as many reviewers approved this request as its policy wants."))
+    proposal = _proposal(request)
     try:
-        enforce(_proposal(request))
+        enforce(proposal)
     except PolicyForbids as refusal:
+        if all(broken.rule.slug == "caa-permits" for broken in refusal.broken) and not _forbidden(proposal):
+            raise LookAgain from refusal
         raise MayNotBeIssued(str(refusal)) from refusal
+
+
+def _forbidden(proposal: Proposal) -> bool:
+    return any(looked.verdict is Verdict.FORBIDS for looked in proposal.looked)
+
+
+def _looked(request: CertificateRequest) -> tuple[Looked, ...]:
+    """Judge the looks that the query found.
+
+    It found them by the names that the draft kept, which the web service wrote; the names of
+    the certificate decide, so one that was left out there counts as never looked at.
+    """
+    if not needs_looks(request):
+        return ()
+    identities = identities_of(request)
+    checks = {
+        row["name"]: CaaCheck(**{**row, "checked_at": datetime.fromisoformat(row["checked_at"])})
+        for row in request.looks or ()  # type: ignore[attr-defined]
+        if row["identities"] == identities
+    }
+    return judged(names_to_check(request), checks, clock.now())
 
 
 def reports_compromise(request: CertificateRequest) -> bool:
@@ -135,4 +188,7 @@ def _proposal(request: CertificateRequest) -> Proposal:
         spki_sha256=request.answers["key"]["spki"],
         key_is_used=request.key_is_used,  # type: ignore[attr-defined]
         key_is_compromised=request.key_is_compromised,  # type: ignore[attr-defined]
+        names=len(alternative_names_of(request)),
+        limits=request.policy.limits,
+        looked=_looked(request),
     )

@@ -1,5 +1,7 @@
 """Gathers the facts that `policies.rules` judges.  The caller is inside `acting_for(tenant)`."""
 
+from uuid import UUID
+
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from lifecycle.authorities.models import CertificateProfile, Trust
@@ -8,9 +10,10 @@ from lifecycle.certificates.selectors import key_is_used
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Proposal, Source
 from lifecycle.requests.kinds import Kind
+from lifecycle.requests.looks import looked
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import not_after_of
-from lifecycle.requests.states import UNDER_WAY
+from lifecycle.requests.orders import alternative_names_of, not_after_of
+from lifecycle.requests.states import OVER, UNDER_WAY
 from portal.foundation import clock
 
 
@@ -24,7 +27,9 @@ def with_request_under_way(certificates: "QuerySet[Certificate]") -> "QuerySet[C
     )
 
 
-def of_certificate(certificate: Certificate, kind: Kind, policy: Policy | None) -> Proposal:
+def of_certificate(
+    certificate: Certificate, kind: Kind, policy: Policy | None, *, open_requests: int | None = None
+) -> Proposal:
     """What is known before anything was asked: whether *kind* could be offered for *certificate*.
 
     Needs the annotations of `with_facts` and `with_request_under_way`.
@@ -41,10 +46,14 @@ def of_certificate(certificate: Certificate, kind: Kind, policy: Policy | None) 
             spki_sha256=certificate.spki_sha256,
             open_request=certificate.under_way or "",  # type: ignore[attr-defined]
         ),
+        open_requests=open_requests,
+        limits=policy.limits if policy else {},
     )
 
 
-def of_profile(profile: CertificateProfile, kind: Kind, policy: Policy | None) -> Proposal:
+def of_profile(
+    profile: CertificateProfile, kind: Kind, policy: Policy | None, *, open_requests: int | None = None
+) -> Proposal:
     """Whether *kind* could be offered for a first certificate of *profile*."""
     return Proposal(
         operation=kind,
@@ -52,7 +61,15 @@ def of_profile(profile: CertificateProfile, kind: Kind, policy: Policy | None) -
         now=clock.now(),
         trust=profile.trust,
         longest_life=profile.terms.lifetime,
+        open_requests=open_requests,
+        limits=policy.limits if policy else {},
     )
+
+
+def open_requests_of(person: UUID, kind: Kind, profile_slug: str, *, besides: UUID | None = None) -> int:
+    """How many requests of this kind and profile the person has that are not over, drafts included."""
+    mine = CertificateRequest.objects.filter(requested_by=person, kind=kind, profile__slug=profile_slug)
+    return mine.exclude(state__in=OVER).exclude(pk=besides).count()
 
 
 def of_request(request: CertificateRequest) -> Proposal:
@@ -73,6 +90,12 @@ def of_request(request: CertificateRequest) -> Proposal:
         spki_sha256=key,
         key_is_used=bool(key) and key_is_used(key),
         key_is_compromised=bool(key) and CompromisedKey.is_listed(key),
+        names=len(alternative_names_of(request)),
+        open_requests=open_requests_of(
+            request.requested_by, Kind(request.kind), request.profile.slug, besides=request.pk
+        ),
+        limits=policy.limits if policy else {},
+        looked=looked(request),
     )
 
 

@@ -36,13 +36,16 @@ def begin_from_certificate(certificate_id: UUID, kind: Kind, *, by: UUID) -> Cer
     certificate = proposals.with_request_under_way(Certificate.objects.with_facts()).filter(pk=certificate_id).first()
     if certificate is None:
         raise NotHere
+    if certificate.profile is None:
+        raise NotOffered  # another authority's certificate, kept in view
     draft = (
         CertificateRequest.objects.filter(predecessor=certificate, kind=kind, requested_by=by, state=State.DRAFT)
         .order_by("-pk")
         .first()
     )
     policy = Policy.objects.in_force(profile=certificate.profile.slug, operation=kind)
-    rules.enforce(proposals.of_certificate(certificate, kind, policy))
+    others = proposals.open_requests_of(by, kind, certificate.profile.slug, besides=draft.pk if draft else None)
+    rules.enforce(proposals.of_certificate(certificate, kind, policy, open_requests=others))
     if draft:
         return draft
     return _begin(kind, by, certificate.profile.slug, policy, certificate)
@@ -60,7 +63,8 @@ def _begin(
     if profile is None or policy is None:
         raise NotOffered
     if certificate is None:
-        rules.enforce(proposals.of_profile(profile, kind, policy))
+        others = proposals.open_requests_of(by, kind, profile_slug)
+        rules.enforce(proposals.of_profile(profile, kind, policy, open_requests=others))
     draft = CertificateRequest(kind=kind, requested_by=by, profile=profile, policy=policy, predecessor=certificate)
     draft.save(force_insert=True)
     record(actor=by, code="request:begin", subject=draft.pk, kind=kind, predecessor=draft.predecessor_id)
@@ -135,13 +139,21 @@ def submit(draft: CertificateRequest, *, by: UUID, challenge: UUID | None) -> Ce
         predecessor=draft.predecessor_id,
         use_case=draft.answers.get("confirm", {}).get("use_case"),
     )
-    draft.advance(Event.PASS_VALIDATION, actor=AUTO)  # nothing of what a policy can ask yet needs a look outside
-    draft.advance(Event.APPROVE, actor=AUTO)
-    send(execute_request, draft.pk, by, draft.profile.authority_id)
+    draft.advance(Event.PASS_VALIDATION, actor=AUTO)  # what had to be looked up outside was judged above, as rows
+    release(draft, actor=AUTO)
     if draft.answers.get("confirm", {}).get("use_case") == UseCase.COMPROMISED and draft.predecessor_id:
         errand = send(revoke_compromised, draft.pk, by)
         errand.postpone(REVOKED_AT_THE_LATEST)
     return draft
+
+
+def release(request: CertificateRequest, *, actor: object) -> bool:
+    """Send a request that is in review to its authority, if as many reviewers as its policy wants said yes."""
+    if request.approvals.filter(approves=True).count() < request.policy.approvals:
+        return False
+    request.advance(Event.APPROVE, actor=actor)
+    send(execute_request, request.pk, request.requested_by, request.profile.authority_id)
+    return True
 
 
 def _accept(draft: CertificateRequest, by: UUID) -> None:

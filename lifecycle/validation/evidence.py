@@ -1,6 +1,6 @@
-"""What a look at the DNS leaves behind: JSON from which its verdict can be computed again.
+r"""What a look at the DNS leaves behind: JSON from which its verdict can be computed again.
 
-Whatever a stranger wrote is kept in printable ASCII, everything else as `\\DDD` (RFC 1035
+Whatever a stranger wrote is kept in printable ASCII, everything else as `\DDD` (RFC 1035
 5.1), so that no page, log or database trips over it; how much of it there is, the
 resolver has limited.  Pages escape it like any other text.
 """

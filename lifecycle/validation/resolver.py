@@ -22,6 +22,7 @@ import dns.rdatatype
 import dns.rdtypes.ANY.CAA
 
 from lifecycle.validation.caa import Answer, LookupFailed, Reason, Record
+from portal.config import Server, config
 
 TRIES = (1.0, 1.5, 2.5)
 """Seconds that each try waits; the next try goes to the next resolver."""
@@ -35,15 +36,6 @@ _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 
 _SAID_NO = {dns.rcode.SERVFAIL: Reason.SERVER_FAILED, dns.rcode.REFUSED: Reason.REFUSED}
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +69,8 @@ class DnsResolver:
 
     def _ask(self, asked: dns.name.Name, name: str, ends: float) -> tuple[dns.message.Message, Server]:
         """Have an answer of some server, or raise what the last try met."""
+        if not self.servers:
+            raise LookupFailed(Reason.UNREACHABLE, name, "no resolver is configured")
         failure = LookupFailed(Reason.TIMED_OUT, name)
         for number, seconds in enumerate(TRIES):
             server = self.servers[number % len(self.servers)]
@@ -92,6 +86,11 @@ class DnsResolver:
             except (dns.exception.DNSException, EOFError, ValueError) as error:
                 failure = LookupFailed(Reason.BAD_ANSWER, name, type(error).__name__, str(server))
         raise failure
+
+
+def our_resolver() -> DnsResolver:
+    """The resolvers that the operator named; without any, every look fails."""
+    return DnsResolver(config.dns_resolvers)
 
 
 def _exchange(asked: dns.name.Name, server: Server, seconds: float) -> dns.message.Message:

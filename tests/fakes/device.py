@@ -51,6 +51,7 @@ MODES: dict[str, dict[str, Fault]] = {
 
 class Device:
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._mode, self._log = folder / "mode", folder / "asked"
 
     def be(self, mode: str, *, after: int = 0, times: int = 10**9) -> None:

@@ -145,9 +145,22 @@ def record(*, actor: object, code: str, subject: object, **facts: object) -> Aud
     unit = current_unit()
     if unit is None:
         raise NoTenant("the journal is written inside the unit of work whose effect it tells")
+    return _write(unit.tenant or PLATFORM, actor, code, subject, facts)
+
+
+def record_for_both(*, actor: object, code: str, subject: object, **facts: object) -> None:
+    """Write the same line into the tenant's journal and into the platform's, in the tenant's unit of work.
+
+    What an operator does to a tenant stands in both, or in neither.
+    """
+    record(actor=actor, code=code, subject=subject, **facts)
+    _write(PLATFORM, actor, code, subject, facts)
+
+
+def _write(tenant: UUID, actor: object, code: str, subject: object, facts: Mapping[str, object]) -> AuditEvent:
     event = AuditEvent(
         id=uuid7(),
-        tenant_id=unit.tenant or PLATFORM,
+        tenant_id=tenant,
         at=clock.now(),
         actor=str(actor),
         code=code,

@@ -1,6 +1,6 @@
 from django.utils.translation import gettext_lazy as _
 
-from portal.foundation.errors import Absent, Denied
+from portal.foundation.errors import Absent, Denied, Refusal
 
 
 class NoTenant(Exception):
@@ -27,3 +27,29 @@ class TenantClosed(Denied):
     code = "tenant-closed"
     message = _("{tenant} was closed on {day}. Nobody can work there any more.")
     next_step = _("Its records are kept. Ask the operator of this portal if you need something of them.")
+
+
+class SlugUnusable(Refusal):
+    code = "slug-unusable"
+    message = _("“{slug}” cannot be part of an address here.")
+    next_step = _(
+        "Use 3 to 40 lower-case letters, digits and single hyphens, a letter first, and none of the portal's own words."
+    )
+
+
+class SlugTaken(Refusal):
+    code = "slug-taken"
+    message = _("There is a tenant “{slug}” already.")
+    next_step = _("Choose another short name; it cannot be changed later, since certificates point to it.")
+
+
+class WaitingTooShort(Refusal):
+    code = "waiting-period"
+    message = _("The waiting period must be from {least} to {most} days.")
+    next_step = _("Enter a number of days in that range.")
+
+
+class TenantChangedMeanwhile(Refusal):
+    code = "tenant-changed"
+    message = _("{tenant} was changed by somebody else meanwhile; nothing was done.")
+    next_step = _("Look at it as it is now, and decide again.")

@@ -1,0 +1,93 @@
+"""What is refused about people: invitations, roles, and the last administrator."""
+
+from http import HTTPStatus
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, ngettext_lazy
+
+from portal.foundation.errors import Conflict, Denied, Refusal
+
+
+class _LaterPlease(Refusal):
+    """*seconds* is how long to wait; it also goes into the answer's Retry-After."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, *, seconds: int, **facts: Any) -> None:
+        super().__init__(seconds=seconds, **facts)
+
+    @property
+    def advice(self) -> str:
+        minutes = -(-self.facts["seconds"] // 60)
+        return ngettext("Try again in {n} minute.", "Try again in {n} minutes.", minutes).format(n=minutes)
+
+
+class TooManyInvitations(_LaterPlease):
+    code = "too-many-invitations"
+    message = ngettext_lazy(
+        "An organisation can send {most} invitation an hour, and this would be more. Nobody was invited.",
+        "An organisation can send {most} invitations an hour, and this would be more. Nobody was invited.",
+        "most",
+    )
+
+
+class InvitedTooOften(_LaterPlease):
+    code = "invited-too-often"
+    message = _("{email} was written to only a short while ago, and nothing new was sent.")
+
+
+class NotAnAddress(Refusal):
+    code = "not-an-address"
+    message = _("“{email}” is not an e-mail address that an invitation could reach.")
+    next_step = _("Write it like name@example.com.")
+
+
+class NameNotReadable(Refusal):
+    code = "name-not-readable"
+    message = _("This name is empty, too long, or holds characters that cannot be seen.")
+    next_step = _("Write the person's name in up to {most} visible characters.")
+
+
+class RolesNotOffered(Refusal):
+    code = "roles-not-offered"
+    message = _("At least one role is needed, and only roles that this organisation gives.")
+    next_step = _("Choose from: {roles}.")
+
+
+class AlreadyMember(Conflict):
+    code = "already-member"
+    message = _("{email} belongs to this organisation already.")
+    next_step = _("Open the person's page to change their roles.")
+
+
+class AlreadyInvited(Conflict):
+    code = "already-invited"
+    message = _("{email} is invited already and has not answered yet.")
+    next_step = _("Send the invitation again, or withdraw it first if the roles should be others.")
+
+
+class InvitationOver(Conflict):
+    """One answer for an invitation that is unknown, taken, withdrawn or lapsed."""
+
+    code = "invitation-over"
+    message = _("This invitation can no longer be used: it was used, taken back, or is too old.")
+    next_step = _("If you still want to join, ask whoever invited you for a new one.")
+
+
+class InvitedAsAnother(Denied):
+    code = "invited-as-another"
+    message = _("This invitation was sent to another address than that of the account you are signed in with.")
+    next_step = _("Sign out, then open the link in the mail again.")
+
+
+class LastAdministrator(Conflict):
+    code = "last-administrator"
+    message = _("{name} is the last active administrator, and without one nobody could manage this organisation.")
+    next_step = _("Give somebody else the role of administrator first.")
+
+
+class NotOnesOwn(Denied):
+    code = "not-ones-own-roles"
+    message = _("Nobody gives themselves a role or ends their own suspension.")
+    next_step = _("Ask another administrator to do it.")
