@@ -10,7 +10,7 @@ very deed it was asked for.  An edited deed is another deed (0.R35).
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -18,9 +18,10 @@ from uuid import UUID
 
 from django.db.models import Max, Min, Sum
 
+from auth2fa.enrolments import enrolled, use_once
 from auth2fa.errors import CannotBeAsked, ChallengeOver, CodeSentAMomentAgo, CourierFailed, TooManyCodes, WrongAnswer
 from auth2fa.models import Challenge
-from auth2fa.protocol import Addressed, Limits, Person, Rejected, SecondFactor
+from auth2fa.protocol import Addressed, Limits, Memory, Person, Rejected, SecondFactor
 from auth2fa.registry import factor_of
 from portal.foundation import clock
 from portal.foundation.access.models import User
@@ -55,6 +56,7 @@ def ask(
     nothing that could be answered.
     """
     asking = factor_of(factor, settings or {})
+    person = _known(person)
     if not asking.suits(person):
         raise CannotBeAsked(factor=asking.label)
     deed = digest(purpose, payload)
@@ -86,7 +88,7 @@ def resend(challenge_id: UUID, person: Person) -> Challenge:
     Tries are not given back.  Raises `ChallengeOver` if the question lapsed or was
     answered (`ask` anew), and what `ask` raises.
     """
-    tenant = _tenant_of(challenge_id, person)
+    tenant, person = _tenant_of(challenge_id, person), _known(person)
     with _unit(tenant, person):
         _take_turns(person)
         challenge = _open(challenge_id)
@@ -101,23 +103,18 @@ def resend(challenge_id: UUID, person: Person) -> Challenge:
 
 def answer(challenge_id: UUID, person: Person, given: Mapping[str, str]) -> None:
     """Judge an answer.  Raises `WrongAnswer`, or `ChallengeOver` whatever it is that is over."""
-    tenant = _tenant_of(challenge_id, person)
+    tenant, person = _tenant_of(challenge_id, person), _known(person)
     with _unit(tenant, person):
         challenge = _count_a_try(challenge_id)
     asked = factor_of(challenge.factor, challenge.settings)
     try:
         memory = asked.verify(person, challenge.notes | {"challenge": str(challenge.pk)}, given)
+        with _unit(tenant, person):
+            _accept(challenge, memory)
     except Rejected as rejected:
         with _unit(tenant, person):
             _note("reject", challenge, why=rejected.why, left=challenge.tries_left)
         raise WrongAnswer(sentence=rejected.sentence, left=challenge.tries_left) from rejected
-    with _unit(tenant, person):
-        accepted = Challenge.objects.filter(pk=challenge.pk, answered_at=None, sends=challenge.sends).update(
-            answered_at=clock.now(), notes=dict(memory)
-        )
-        if not accepted:  # answered, or replaced by a newer message, since the try was counted
-            raise ChallengeOver
-        _note("accept", challenge)
 
 
 def spend(challenge_id: UUID | None, *, person: UUID, purpose: str, payload: str) -> None:
@@ -144,7 +141,10 @@ def spend(challenge_id: UUID | None, *, person: UUID, purpose: str, payload: str
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the authentication window shows (0.R32); the names are the template's."""
+    """What the authentication window shows (0.R32); the names are the template's.
+
+    *masked* is where the code went; empty where the person has it, so that nothing can be sent anew.
+    """
 
     deed: str
     number: str
@@ -175,6 +175,12 @@ def shown(challenge_id: UUID, person: Person, *, deed: str, number: str) -> Wind
     )
 
 
+def lacking(factor: str, person: Person) -> CannotBeAsked | None:
+    """Why *person* could not be asked by *factor*, before any work is put into a deed that needs it."""
+    asking = factor_of(factor, {})
+    return None if asking.suits(_known(person)) else CannotBeAsked(factor=asking.label)
+
+
 def masked_address(factor: str, person: Person) -> str:
     """Where *factor* would send to, for the page before; empty for a factor that sends nothing."""
     asking = factor_of(factor, {})
@@ -199,6 +205,23 @@ def _put(challenge: Challenge, asking: SecondFactor, person: Person) -> Challeng
         if not stored:
             raise ChallengeOver
     return challenge
+
+
+def _known(person: Person) -> Person:
+    """Return *person* with what they enrolled and confirmed, newest first."""
+    with acting_as(person.id):
+        return replace(person, enrolled=tuple(enrolled()))
+
+
+def _accept(challenge: Challenge, memory: Memory) -> None:
+    if memory.enrolment:
+        use_once(memory)
+    accepted = Challenge.objects.filter(pk=challenge.pk, answered_at=None, sends=challenge.sends).update(
+        answered_at=clock.now(), notes={}
+    )
+    if not accepted:  # answered, or replaced by a newer message, since the try was counted
+        raise ChallengeOver
+    _note("accept", challenge)
 
 
 def _unit(tenant: UUID | None, person: Person) -> AbstractContextManager[None]:

@@ -16,8 +16,8 @@ class NoSuchFactor(Exception):
 
 class CannotBeAsked(Refusal):
     code = "cannot-be-asked"
-    message = _("This has to be confirmed with “{factor}”, and your account has nothing to send that to.")
-    next_step = _("Ask an administrator to complete your account, then try again.")
+    message = _("This has to be confirmed with “{factor}”, and your account is not ready for that.")
+    next_step = _("Set it up in “My account”, then come back here; what you entered stays.")
 
 
 class CourierFailed(Refusal):
@@ -78,8 +78,8 @@ class CodeSentAMomentAgo(_LaterPlease):
 class TooManyCodes(_LaterPlease):
     code = "too-many-codes"
     message = ngettext_lazy(
-        "{sends} code was sent to you within an hour; more are not possible now.",
-        "{sends} codes were sent to you within an hour; more are not possible now.",
+        "You were asked for a code {sends} time within an hour; more is not possible now.",
+        "You were asked for a code {sends} times within an hour; more is not possible now.",
         "sends",
     )
 
@@ -95,3 +95,51 @@ class NotRecognised(Denied):
 class TooManyAttempts(_LaterPlease):
     code = "too-many-attempts"
     message = _("There were too many failed attempts to sign in with this user name or from this place.")
+
+
+class EnrolmentOver(Conflict):
+    code = "enrolment-over"
+    message = _("This authenticator is no longer waiting to be set up, or too many codes for it were wrong.")
+    next_step = _("Begin again in “My account”; the entry in the app that did not work can be deleted.")
+
+
+class WrongFirstCode(Refusal):
+    code = "wrong-first-code"
+    message = _("This is not the code that the app shows now for this account.")
+    next_step = _("Check that the telephone's clock is right, wait for the next code, and enter that one.")
+
+
+class TooManyEnrolments(Conflict):
+    code = "too-many-enrolments"
+    message = ngettext_lazy(
+        "You have {most} authenticator already, and more are not kept.",
+        "You have {most} authenticators already, and more are not kept.",
+        "most",
+    )
+    next_step = _("Remove one that you no longer use.")
+
+
+class WrongPassword(Denied):
+    code = "wrong-password"
+    message = _("This is not your password, so nothing was changed.")
+    next_step = _("Enter the password that you sign in with.")
+
+
+class PasswordTooWeak(Refusal):
+    code = "password-too-weak"
+    message = _("{sentences}")
+    next_step = _("Take a few words that do not belong together; they are easy to keep in mind.")
+
+
+class LinkOver(Conflict):
+    """One answer for a link that was made up, used, replaced or is too old."""
+
+    code = "link-over"
+    message = _("This link can no longer be used: it was used already, or it is too old.")
+    next_step = _("Ask for a new one.")
+
+
+class AccountExists(Conflict):
+    code = "account-exists"
+    message = _("There is an account with this address by now.")
+    next_step = _("Sign in to accept the invitation.")

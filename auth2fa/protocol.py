@@ -2,36 +2,61 @@
 
 A factor is a stateless object with three methods.  It never touches the session,
 the request or the database: the challenge it is handed carries its own private
-notes, `verify` returns what is to be remembered, and `auth2fa.challenges` does all
-the storing, counting, expiring and journalling, once, for all of them.
+notes, the person brings what they enrolled, `verify` returns what is to be remembered,
+and `auth2fa.challenges` does all the loading, storing, counting, expiring and
+journalling, once, for all of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 from uuid import UUID
 
 from django.utils.functional import Promise
 
-Memory = Mapping[str, Any]
-"""What stays in the challenge's notes once it is answered; a code leaves nothing."""
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What an answer used up, to be refused if it comes again; a code that was sent leaves nothing.
+
+    *counter* only ever grows in one enrolment: a time step, a signature count.
+    """
+
+    enrolment: UUID | None = None
+    counter: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A factor that the person owns; the *secret* is sealed for them and for the row with this *id*."""
+
+    id: UUID
+    factor: str
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is asked.  Their language is the request's: whoever is asked is the one who waits at the keyboard."""
+    """Who is asked.  Their language is the request's: whoever is asked is the one who waits at the keyboard.
+
+    What they *enrolled* and confirmed is brought in by `challenges` before a factor sees them.
+    """
 
     id: UUID
     name: str
     email: str
+    enrolled: tuple[Enrolled, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AskForCode:
-    """The prompt of a code: where it went, with most of the address hidden, and how many digits it has."""
+    """The prompt of a code: how many digits it has, and where it went with most of the address hidden.
 
-    masked: str
+    *masked* is empty where nothing was sent, since the person has it.
+    """
+
     digits: int
+    masked: str = ""
 
 
 Prompt = AskForCode

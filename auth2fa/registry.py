@@ -6,10 +6,12 @@ from typing import Any
 from auth2fa.couriers import SmtpCourier
 from auth2fa.errors import NoSuchFactor
 from auth2fa.factors.codes import CodeSettings, EmailCode
+from auth2fa.factors.totp import AuthenticatorCode, TotpLimits
 from auth2fa.protocol import SecondFactor
 
 FACTORS: dict[str, Callable[..., SecondFactor]] = {
     EmailCode.slug: lambda **settings: EmailCode(SmtpCourier(), CodeSettings(**settings)),
+    AuthenticatorCode.slug: lambda **settings: AuthenticatorCode(TotpLimits(**settings)),
 }
 
 

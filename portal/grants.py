@@ -59,9 +59,8 @@ GRANTS: dict[str, dict[str, set[str]]] = {
         "validation": {SELECT, UPDATE},
         "messages": _READ,
     },
-    "requests_approval": {"web": _ADD, "signing": _READ, "validation": _READ},
+    "requests_approval": {"web": _ADD, "signing": _READ, "validation": _READ, "messages": _READ},
     "requests_issuanceattempt": {"web": _READ, "signing": _KEEP},
     "requests_notice": {"messages": _ADD},
-    "django_session": {"web": _ALL},
     "django_migrations": {"web": _READ, "signing": _READ, "validation": _READ, "messages": _READ, "relay": _READ},
 }

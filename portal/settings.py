@@ -42,7 +42,6 @@ INSTALLED_APPS = [
     *(["portal.demo"] if config.demo else []),
     "django.contrib.contenttypes",
     "django.contrib.auth",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
@@ -98,7 +97,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # __Host- binds a cookie to this very host and to TLS; a demo on plain loopback cannot have it
 _PREFIX = "__Host-" if config.secure else f"demo-{urlsplit(config.origin).port}-"  # cookies do not tell ports apart
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "auth2fa.login.sessions"
 SESSION_COOKIE_NAME = f"{_PREFIX}session"
 SESSION_COOKIE_SECURE = config.secure
 SESSION_COOKIE_HTTPONLY = True

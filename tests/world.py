@@ -22,7 +22,7 @@ Each opens its own units of work, so call them outside any.  The first policies 
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -52,10 +52,10 @@ from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy, SubscriberAgreement
 from lifecycle.requests import services
 from lifecycle.requests.kinds import Kind
-from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.models import CertificateRequest, request_of
+from lifecycle.requests.looks import identities_of
 from lifecycle.requests.orders import names_to_check
-from lifecycle.validation.models import CaaCheck
-from lifecycle.validation.states import LOOK, CaaEvent, CaaState
+from lifecycle.validation.looking import check_now
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
 from lifecycle.wizards.steps import STEPS
@@ -70,6 +70,7 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.token import token_at
+from tests.fakes.zone import Zone
 
 PASSWORD = "everybody-has-this-one"
 FOUNDED = timedelta(days=900)
@@ -285,13 +286,24 @@ def begun(
 
 def fill(draft: CertificateRequest, person: User, **wish: Any) -> CertificateRequest:
     """Answer every open question of a draft, as the wizard's forms demand."""
+    if _answered(draft, person, wish) == "domains":
+        permit(draft)
+        assert not _answered(draft, person, wish)
+    with acting_for(draft.tenant_id, person=person.pk):
+        return services.draft_for(draft.pk, by=person.pk)
+
+
+def _answered(draft: CertificateRequest, person: User, wish: dict[str, Any]) -> str:
+    """Answer questions until there is none left, or one that somebody else has to settle; return its step."""
     with acting_for(draft.tenant_id, person=person.pk):
         locked = services.draft_for(draft.pk, by=person.pk)
         while (step := Flow(locked, STEPS).open_step) is not None:
             form = step.form(as_posted(_answer(step.slug, locked, person, wish)), draft=locked)
+            if step.slug == "domains" and not form.is_valid():
+                return step.slug
             assert form.is_valid(), f"{step.slug}: {form.errors.as_json()}"
             services.keep_answer(locked, step.slug, form.plain_answers())
-        return locked
+        return ""
 
 
 def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, Any]) -> dict[str, Any]:
@@ -303,7 +315,6 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
         case "validity":
             return {"days": wish["days"]} if "days" in wish else {}
         case "domains":
-            permit(draft)
             return {}
         case "key":
             return {"csr": wish.get("csr") or csr(wish.get("key", "ec-p256"))}
@@ -318,22 +329,23 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
     raise AssertionError(f"the world does not know how to answer {step!r}")
 
 
-def permit(draft: CertificateRequest) -> None:
-    """Let every name of *draft* be looked at, and be found to permit its authority."""
-    for name in names_to_check(draft):
-        look(draft.tenant_id, name, draft.profile.authority.caa_identities)
+def permit(request: CertificateRequest, *, at: datetime | None = None) -> None:
+    """Let every name of *request* be looked at, and be found to permit its authority."""
+    look(request, Zone(), at=at)
 
 
-def look(tenant: UUID, name: str, identities: list[str], *, reason: str = "", at: datetime | None = None) -> CaaCheck:
-    """Keep a look at *name* as the validation worker does: one that permits, or that says *reason*."""
-    event = CaaEvent.REFUSE if reason else CaaEvent.PERMIT
-    asked = CaaCheck(name=name, identities=sorted(identities), asked_at=at or clock.now(), asked_by="test")
-    with serving("owner"), acting_for(tenant):
-        asked.save(force_insert=True)
-        asked.state = LOOK.target(CaaState.VERIFYING, event)
-        asked.checked_at, asked.reason = asked.asked_at, reason
-        asked.save(force_update=True)
-    return asked
+def forbid(request: CertificateRequest, *names: str) -> None:
+    """Let every name of *request* be looked at; the CAA records of *names* let only somebody else issue."""
+    look(request, Zone(dict.fromkeys(names, ("other.example",))))
+
+
+def look(request: CertificateRequest, zone: Zone, *, at: datetime | None = None) -> None:
+    """Do what the validation worker does when it looks at the names of *request*, with its grants."""
+    with serving("validation"), clock.frozen(at) if at else nullcontext():
+        with acting_for(request.tenant_id):
+            known = request_of(request.pk)
+            names, identities = names_to_check(known), identities_of(known)
+        check_now(request.tenant_id, names, identities, by="test", about=request.pk, resolver=zone)
 
 
 def filled(

@@ -72,10 +72,10 @@ class SentCode(ABC):
 
     def verify(self, person: Person, notes: Mapping[str, Any], answer: Mapping[str, str]) -> Memory:
         del person  # the challenge is theirs already
-        given = _keyed_hash(notes["challenge"], _digits_of(answer.get("code", "")))
+        given = _keyed_hash(notes["challenge"], digits_of(answer.get("code", "")))
         if not hmac.compare_digest(given, notes["hash"]):
             raise Rejected("wrong code", _("This is not the code that we sent to you last."))
-        return {}
+        return Memory()
 
     def _message(self, person: Person, about: str, code: str) -> Message:
         context = {
@@ -109,7 +109,7 @@ def _keyed_hash(challenge: str, code: str) -> str:
     return hmac.digest(config.factor_key, f"code\0{challenge}\0{code}".encode(errors="replace"), "sha256").hex()
 
 
-def _digits_of(answer: str) -> str:
+def digits_of(answer: str) -> str:
     """Forgive what people and their programs put between digits: spaces, hyphens and dashes of every width."""
     plain = unicodedata.normalize("NFKC", answer[:_LONGEST_ANSWER])
     return "".join(sign for sign in plain if unicodedata.category(sign) not in {"Zs", "Cc", "Cf", "Pd"})

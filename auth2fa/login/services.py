@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from auth2fa.errors import NotRecognised, TooManyAttempts
 from auth2fa.login import throttle
+from auth2fa.login.sessions import note_surroundings, sweep
 from portal.foundation import clock
 from portal.foundation.access.models import LOCAL, User
 from portal.foundation.audit.models import record
@@ -39,6 +40,8 @@ def sign_in(request: HttpRequest, *, name: str, password: str) -> None:
         raise NotRecognised
 
     login(request, user)  # a new session key, whatever was known before
+    note_surroundings(request)
+    sweep()
     started = int(clock.now().timestamp())
     request.session["since"] = request.session["seen"] = started
 

@@ -71,6 +71,7 @@ class Terms:
     alternative_names: tuple[str, ...]  # kinds, by their slug in `lifecycle.authorities.names.NAME_KINDS`
     common_name_from: str  # the kind whose first name is the common name where nobody is asked for one; or ""
     days: int
+    krs: bool  # whether keys are archived, so that they can be recovered (2.R1)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
@@ -83,6 +84,7 @@ class Terms:
             alternative_names=tuple(content.get("alternative_names", ())),
             common_name_from=str(content.get("common_name_from", "")),
             days=int(content["days"]),
+            krs=content.get("krs") is True,
         )
 
     @property

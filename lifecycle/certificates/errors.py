@@ -47,8 +47,8 @@ class CertificateUnreadable(Refusal):
     code = "upload-unreadable"
     message = _("This cannot be read as a certificate.")
     next_step = _(
-        "Upload the file as you got it (PEM, DER or PKCS#7), or paste the whole text, from “-----BEGIN CERTIFICATE-----” "
-        "to “-----END CERTIFICATE-----”."
+        "Upload the file as you got it (PEM, DER or PKCS#7), or paste the whole text, "
+        "from “-----BEGIN CERTIFICATE-----” to “-----END CERTIFICATE-----”."
     )
 
 
@@ -72,7 +72,7 @@ class NotACertificate(Refusal):
 
 class SecretGiven(Refusal):
     code = "upload-is-secret"
-    message = _("There is {what} in this. Nothing was stored, but a private key must never leave the machine it is for.")
+    message = _("There is {what} in this. It was not stored, but a private key must never leave its machine.")
     next_step = _("Consider this key exposed: have its certificate revoked, and upload the certificate alone.")
 
 

@@ -96,7 +96,7 @@ def _having(statuses: frozenset[Status]) -> Q:
 
 
 def already_here(fingerprints: Collection[str]) -> dict[str, Certificate]:
-    """Which of these SHA-256 fingerprints belong to certificates of the tenant, issued or uploaded, whoever owns them."""
+    """Which of these SHA-256 fingerprints the tenant has certificates of, issued or uploaded, whoever owns them."""
     keys = CertificateKey.objects.filter(kind=FoundBy.FINGERPRINT, key__in=list(fingerprints))
     found = Certificate.objects.filter(pk__in=keys.values("certificate_id"))
     return {certificate.fingerprint: certificate for certificate in found}

@@ -1,4 +1,4 @@
-"""What a policy may limit: rows, each with its bounds; a tenant sets the number, never the code."""
+"""What a policy may limit or set: rows, each with its bounds; a tenant sets the number, never the code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,3 +42,28 @@ LIMITS = (
         1000,
     ),
 )
+
+FACTOR_SETTINGS = (
+    Limit("digits", _("Length of a code"), _("Longer codes are harder to guess."), _("digits"), 6, 10),
+    Limit("lifetime", _("A code lapses after"), _("Five minutes where this is empty."), _("seconds"), 30, 600),
+    Limit(
+        "tries", _("Tries"), _("Wrong codes until the question is void; five where this is empty."), _("tries"), 1, 10
+    ),
+    Limit(
+        "cool_down",
+        _("Pause between codes"),
+        _("Before another code can be sent; one minute where this is empty."),
+        _("seconds"),
+        0,
+        3600,
+    ),
+    Limit(
+        "sends_per_hour",
+        _("Codes in an hour"),
+        _("How many codes one person is sent; five where this is empty."),
+        _("codes"),
+        1,
+        60,
+    ),
+)
+"""What `auth2fa.protocol.Limits` and its kin take (0.R37); a test holds the two together."""

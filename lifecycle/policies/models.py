@@ -12,6 +12,9 @@ from django.db.models import Q
 from portal.foundation import clock
 from portal.foundation.tenancy.models import TenantKey, TenantManager, TenantModel
 
+FALLBACK = "en"
+"""The language of an agreement that is read where there is none in the person's own."""
+
 
 class SubscriberAgreement(TenantModel):
     """One version of the text, in one language, that a subscriber must agree to (0.R12, 0.R13)."""
@@ -33,12 +36,17 @@ class SubscriberAgreement(TenantModel):
         return f"{self.title}, version {self.version}"
 
     @classmethod
-    def in_force(cls, slug: str) -> Self:
-        """The newest version; raises `DoesNotExist` where a policy names an agreement nobody wrote."""
-        newest = cls.objects.filter(slug=slug).order_by("-version").first()
-        if newest is None:
-            raise cls.DoesNotExist(f"no agreement {slug!r}")
-        return newest
+    def in_force(cls, slug: str, language: str = FALLBACK) -> Self:
+        """The newest version in *language*, else in English, else in whatever language there is.
+
+        Raises `DoesNotExist` where a policy names an agreement nobody wrote.
+        """
+        newest = cls.objects.filter(slug=slug).order_by("language", "-version").distinct("language")
+        by_language = {agreement.language: agreement for agreement in newest}
+        for wanted in (language, language.partition("-")[0], FALLBACK, *sorted(by_language)):
+            if wanted in by_language:
+                return by_language[wanted]
+        raise cls.DoesNotExist(f"no agreement {slug!r}")
 
 
 class Policies(TenantManager["Policy"]):
@@ -76,6 +84,17 @@ class Policy(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.profile}: {self.operation}, version {self.version}"
+
+    def since(self) -> "Policy":
+        """The version that switched the operation on or off as it is now: every later one left it so.
+
+        What a refusal names, so that one can find out when it came about and whom to ask (0.R11).
+        """
+        versions = Policy.objects.filter(
+            profile=self.profile, operation=self.operation, version__lte=self.version
+        ).order_by("-version")
+        other = versions.exclude(enabled=self.enabled).first()
+        return versions.filter(version__gt=other.version if other else 0).reverse()[0]
 
 
 class AgreementAcceptance(TenantModel):

@@ -198,13 +198,19 @@ _OF_CAA: dict[Verdict, Text] = {
 }
 
 
-def _caa_does_not_permit(proposal: Proposal) -> str | None:
+def not_permitted(looks: Iterable[Looked]) -> str | None:
+    """What stands against issuing for these names: every one that is not permitted, by its name (0.R27, 0.R28)."""
+    looks = list(looks)
     said = [
         str(sentence).format(names=", ".join(names))
         for verdict, sentence in _OF_CAA.items()
-        if (names := [looked.name for looked in proposal.looked if looked.verdict is verdict])
+        if (names := [looked.name for looked in looks if looked.verdict is verdict])
     ]
     return " ".join(said) or None
+
+
+def _caa_does_not_permit(proposal: Proposal) -> str | None:
+    return not_permitted(proposal.looked)
 
 
 def _key_kept(proposal: Proposal) -> str | None:

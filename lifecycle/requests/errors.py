@@ -25,3 +25,21 @@ class AgreementChanged(Conflict):
     code = "agreement-changed"
     message = _("The subscriber agreement changed while you were reading it, so it needs your consent again.")
     next_step = _("Open the last step, read the new version and agree to it.")
+
+
+class OwnRequest(Denied):
+    code = "own-request"
+    message = _("You asked for this certificate, so somebody else has to review it.")
+    next_step = _("Another reviewer finds it on the page “Requests”, narrowed to those in review.")
+
+
+class AlreadyJudged(Conflict):
+    code = "already-judged"
+    message = _("You have approved this request already; reviews that are still missing: {missing}.")
+    next_step = _("Somebody else has to review it, too.")
+
+
+class CommentNeeded(Refusal):
+    code = "comment-needed"
+    message = _("A request is rejected with a reason only: whoever asked for it will read it.")
+    next_step = _("Write what is wrong with it and what could be asked for instead.")

@@ -15,6 +15,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from cryptography import x509
+from django.db import IntegrityError
 
 from lifecycle.authorities import issuance, shards
 from lifecycle.authorities.backends.base import Authority, AuthorityNotReached, AuthorityRefused, OutcomeUnknown
@@ -31,10 +32,14 @@ from lifecycle.requests.states import OVER, Event, Outcome, State, Verdict
 from portal.foundation import clock
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand, send
+from portal.foundation.outbox.registry import task_named
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.writing import insert, together
 
 ROBOT = "worker:signing"
+
+LOOK_AGAIN = "lifecycle.requests.tasks.look_again"
+"""By its name, since the tasks stand above this module."""
 
 LEASE = timedelta(seconds=30)
 """Of an attempt; longer than the 20 seconds after which a worker that hangs in a token call ends itself."""
@@ -102,6 +107,11 @@ def open_attempt(errand: Errand, request_id: UUID, signer: Signer) -> Opened | N
         serial = new_serial()
         order = order_of(request, serial=serial, shard=signer.place.number, now=clock.now())
         linted = issuance.rehearse(order, signer.authority.certificate, signer.authority.lints)
+    except judgement.LookAgain:
+        request.advance(Event.RECHECK, actor=ROBOT)
+        send(task_named(LOOK_AGAIN), request.pk)
+        errand.finish()
+        return None
     except (judgement.MayNotBeIssued, issuance.FailedLint) as refusal:
         _fail(errand, request, str(refusal))
         return None
@@ -114,10 +124,15 @@ def open_attempt(errand: Errand, request_id: UUID, signer: Signer) -> Opened | N
         rehearsal=linted.rehearsal,
         leased_until=clock.now() + LEASE,
     )
-    with together():
-        insert(attempt)
-        if request.state == State.READY:
-            request.advance(Event.EXECUTE, actor=ROBOT, serial=attempt.serial, attempt=attempt.pk)
+    try:
+        with together():
+            insert(attempt)
+            if request.state == State.READY:
+                request.advance(Event.EXECUTE, actor=ROBOT, serial=attempt.serial, attempt=attempt.pk)
+    except IntegrityError as error:
+        if "attempt_one_open_a_key" in str(error):
+            raise TryLater("another request's certificate for the same key is being signed") from error
+        raise
     return Opened(request, attempt, linted)
 
 

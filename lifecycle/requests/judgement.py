@@ -55,9 +55,9 @@ SELECT r.*, {", ".join(f'source."{column}" AS "source_{column}"' for column in _
                 WHERE c.tenant_id = r.tenant_id AND c.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_used,
        EXISTS (SELECT 1 FROM certificates_compromisedkey k
                 WHERE k.spki_sha256 = r.answers #>> '{{key,spki}}') AS key_is_compromised,
-       (SELECT count(*) FILTER (WHERE a.approves) - 1000 * count(*) FILTER (WHERE NOT a.approves)
-          FROM requests_approval a
-         WHERE a.tenant_id = r.tenant_id AND a.request_id = r.id AND a.reviewer <> r.requested_by) AS approved,
+       (SELECT count(DISTINCT a.reviewer) FROM requests_approval a
+         WHERE a.tenant_id = r.tenant_id AND a.request_id = r.id AND a.approves
+           AND a.reviewer <> r.requested_by) AS approved_by,
        EXISTS (SELECT 1 FROM policies_policy mine JOIN policies_policy later
                    ON later.tenant_id = mine.tenant_id AND later.profile = mine.profile
                   AND later.operation = mine.operation AND later.version > mine.version
@@ -117,7 +117,7 @@ def judge(request: CertificateRequest, *, authority: UUID) -> None:
         raise MayNotBeIssued(_("The second factor was not given for what this request says now."))
     if request.policy_was_over or request.profile_was_over:  # type: ignore[attr-defined]
         raise MayNotBeIssued(_("The rules for this kind of certificate had changed before the request was submitted."))
-    if request.approved < request.policy.approvals:  # type: ignore[attr-defined]
+    if request.approved_by < request.policy.approvals:  # type: ignore[attr-defined]
         raise MayNotBeIssued(_("Not as many reviewers approved this request as its policy wants."))
     proposal = _proposal(request)
     try:
@@ -133,20 +133,22 @@ def _forbidden(proposal: Proposal) -> bool:
 
 
 def _looked(request: CertificateRequest) -> tuple[Looked, ...]:
-    """Judge the looks that the query found.
+    """Judge the looks that the query found: by the names that the draft kept, which the web service wrote.
 
-    It found them by the names that the draft kept, which the web service wrote; the names of
-    the certificate decide, so one that was left out there counts as never looked at.
+    So those have to be the names that the certificate will have.
     """
     if not needs_looks(request):
         return ()
+    names = names_to_check(request)
+    if request.answers.get("domains", {}).get("names") != names:
+        raise MayNotBeIssued(_("The names that were checked are not those that the certificate would have."))
     identities = identities_of(request)
     checks = {
         row["name"]: CaaCheck(**{**row, "checked_at": datetime.fromisoformat(row["checked_at"])})
         for row in request.looks or ()  # type: ignore[attr-defined]
         if row["identities"] == identities
     }
-    return judged(names_to_check(request), checks, clock.now())
+    return judged(names, checks, clock.now())
 
 
 def reports_compromise(request: CertificateRequest) -> bool:

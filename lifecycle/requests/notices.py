@@ -25,6 +25,7 @@ ROBOT = "worker:messages"
 SUBJECTS: dict[str, str | Promise] = {
     "request-completed": _("Your certificate {name} is ready ({number})"),
     "request-failed": _("Your certificate {name} could not be issued ({number})"),
+    "request-rejected": _("Your request for {name} was rejected ({number})"),
 }
 
 
@@ -64,6 +65,7 @@ def _compose(request: CertificateRequest, certificate: Certificate | None, to: U
         "request": request,
         "certificate": certificate,
         "name": name,
+        "rejected_for": rejection.comment if (rejection := request.approvals.filter(approves=False).first()) else "",
         "revokes": request.use_case == UseCase.COMPROMISED,
         "url": f"{config.origin}/t/{request.tenant.slug}/requests/{request.pk}/",
     }

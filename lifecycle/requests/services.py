@@ -11,6 +11,7 @@ from uuid import UUID
 
 from auth2fa import challenges
 from lifecycle.authorities.models import CertificateProfile
+from lifecycle.certificates.errors import IssuedElsewhere
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies import rules
 from lifecycle.policies.models import AgreementAcceptance, Policy, SubscriberAgreement
@@ -18,14 +19,13 @@ from lifecycle.requests import proposals
 from lifecycle.requests.errors import AgreementChanged, NotOffered, NotYourRequest
 from lifecycle.requests.kinds import Kind, UseCase
 from lifecycle.requests.models import CertificateRequest, request_of
+from lifecycle.requests.reviewing import AUTO, release
 from lifecycle.requests.states import Event, State
-from lifecycle.requests.tasks import execute_request, revoke_compromised
+from lifecycle.requests.tasks import revoke_compromised
 from portal.foundation import clock
 from portal.foundation.audit.models import record
 from portal.foundation.outbox.models import send
 from portal.foundation.tenancy.errors import NotHere
-
-AUTO = "policy:auto"
 
 REVOKED_AT_THE_LATEST = timedelta(hours=12)
 """After a key is reported compromised.  BR 4.9.1.1 allows 24 hours; half of them are kept for accidents."""
@@ -37,7 +37,7 @@ def begin_from_certificate(certificate_id: UUID, kind: Kind, *, by: UUID) -> Cer
     if certificate is None:
         raise NotHere
     if certificate.profile is None:
-        raise NotOffered  # another authority's certificate, kept in view
+        raise IssuedElsewhere(issuer=certificate.issuer_word)
     draft = (
         CertificateRequest.objects.filter(predecessor=certificate, kind=kind, requested_by=by, state=State.DRAFT)
         .order_by("-pk")
@@ -145,15 +145,6 @@ def submit(draft: CertificateRequest, *, by: UUID, challenge: UUID | None) -> Ce
         errand = send(revoke_compromised, draft.pk, by)
         errand.postpone(REVOKED_AT_THE_LATEST)
     return draft
-
-
-def release(request: CertificateRequest, *, actor: object) -> bool:
-    """Send a request that is in review to its authority, if as many reviewers as its policy wants said yes."""
-    if request.approvals.filter(approves=True).count() < request.policy.approvals:
-        return False
-    request.advance(Event.APPROVE, actor=actor)
-    send(execute_request, request.pk, request.requested_by, request.profile.authority_id)
-    return True
 
 
 def _accept(draft: CertificateRequest, by: UUID) -> None:

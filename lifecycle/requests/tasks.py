@@ -6,7 +6,7 @@ from uuid import UUID
 
 from lifecycle.authorities.backends.base import AuthorityNotReached
 from lifecycle.authorities.registry import authority_of
-from lifecycle.requests import execution
+from lifecycle.requests import execution, rechecking
 from lifecycle.requests.notices import send_notice
 from portal.config import config
 from portal.foundation.outbox.drain import WorldAway
@@ -15,7 +15,7 @@ from portal.foundation.outbox.registry import errand, vital
 from portal.foundation.token import Token, TokenNotReached, token_at
 from portal.foundation.token.circuit import State
 
-__all__ = ["execute_request", "revoke_compromised", "send_notice"]
+__all__ = ["execute_request", "look_again", "revoke_compromised", "send_notice"]
 
 
 def _token() -> Token:
@@ -48,3 +48,9 @@ def execute_request(promised: Errand) -> None:
 def revoke_compromised(promised: Errand) -> None:
     request, person = (UUID(arg) for arg in promised.args)
     execution.revoke_compromised(promised, request, person=person)
+
+
+@errand(queue="validation", tries=rechecking.PATIENCE + 5)  # what is wrong with us and not with a name comes on top
+def look_again(promised: Errand) -> None:
+    [request] = promised.args
+    rechecking.look_again(promised, UUID(request))

@@ -1,26 +1,22 @@
-"""The certificate pages: list, detail, download, and the action screen.
+"""The pages of one certificate: detail, download, and the action screen.
 
 A reading view does its queries and its rendering in one unit of work.  A certificate
 of somebody else, of another tenant, or of nobody looks the same from here: 404.
 """
 
-import calendar
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates import exports, selectors
+from lifecycle.certificates.errors import IssuedElsewhere
 from lifecycle.certificates.models import Certificate, Reason, Status
+from lifecycle.certificates.naming import alternative_names
 from lifecycle.certificates.selectors import Wanted
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import broken_by
@@ -28,149 +24,13 @@ from lifecycle.requests import proposals
 from lifecycle.requests.kinds import MEANING, Kind
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards import presentation as shown
-from lifecycle.wizards import tables
 from lifecycle.wizards.entering import begin_from
 from lifecycle.wizards.forms import ActionForm
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.sight import certificates_visible_to as visible
-from lifecycle.wizards.sight import requests_visible_to
 from portal.foundation.access.permissions import Permission, roles_with
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
-
-MOST_EXPORTED = 10_000
-SORTS = {"expires": "not_after", "name": "name", "issued": "issued_at"}
-
-STATUS_WORDS = {
-    Status.ACTIVE: gettext_lazy("Active"),
-    Status.EXPIRED: gettext_lazy("Expired"),
-    Status.REVOKED: gettext_lazy("Revoked"),
-}
-
-
-class StatusFilter(forms.Form):
-    status = forms.ChoiceField(
-        label=gettext_lazy("Status"),
-        required=False,
-        choices=[("", gettext_lazy("Any")), *((status.value, word) for status, word in STATUS_WORDS.items())],
-    )
-
-
-def certificate_list(request: TenantRequest, area: str = "") -> HttpResponse:
-    """All certificates the person may see, or those of one product area; filtered, sorted, paged (0.R9)."""
-    wanted = _wanted(request, area)
-    if numbered := _request_numbered(request, wanted.text):
-        return redirect("request-page", tenant=request.tenant.slug, pk=numbered)
-    sort = request.GET.get("sort", "")
-    by = SORTS.get(sort.removeprefix("-"), "issued_at")
-    descending = sort.startswith("-") if sort.removeprefix("-") in SORTS else True
-    with acting_for(request.tenant.pk):
-        if area and area not in dict(_areas()):
-            raise NotHere
-        found = proposals.with_request_under_way(selectors.inventory(wanted))
-        page = page_of(found, by=by, descending=descending, asked=request.GET)
-        offers = Offers.read(request)
-        context = {
-            "title": dict(_areas()).get(area) or _("Issued certificates"),
-            "tabs": _tabs(request, area),
-            "certificates": [shown.Row(row, [act for act in offers.acts(row) if not act.refusal]) for row in page.rows],
-            "sort": sort,
-            "filters": _chosen(wanted),
-            "filter_form": StatusFilter(request.GET or None),
-            "pages": page,
-            "export_url": reverse(
-                "certificate-export-area" if area else "certificate-export",
-                kwargs={"tenant": request.tenant.slug, **({"area": area} if area else {})},
-            ),
-            "searched": bool(wanted.text or wanted.statuses or wanted.ends),
-            "may_request": Permission.REQUEST_MAKE in request.seat.permissions,
-        }
-        return render(request, "certificates/list.html", context)
-
-
-def _wanted(request: TenantRequest, area: str) -> Wanted:
-    return Wanted(
-        owner=visible(request),
-        text=request.GET.get("q", "").replace("\0", "").strip()[:250],
-        statuses=frozenset(Status(s) for s in [request.GET.get("status", "")] if s in STATUS_WORDS),
-        area=area,
-        ends=_month(request.GET.get("expires", "")),
-    )
-
-
-def _request_numbered(request: TenantRequest, text: str) -> UUID | None:
-    """The request somebody searches by its number, if they may see it."""
-    if not text.upper().startswith("RQ-"):
-        return None
-    with acting_for(request.tenant.pk):
-        found = CertificateRequest.objects.filter(number=text.upper(), **requests_visible_to(request)).first()
-    return found.pk if found else None
-
-
-def certificate_export(request: TenantRequest, area: str = "") -> HttpResponse:
-    """What the list shows, filtered alike, as CSV; at most `MOST_EXPORTED` rows, and the last line says so."""
-    with acting_for(request.tenant.pk):
-        found = selectors.inventory(_wanted(request, area)).order_by("-issued_at", "-pk")
-        rows = list(found[: MOST_EXPORTED + 1])
-    content = tables.as_csv(
-        [_("Name"), _("Status"), _("Profile"), _("Serial"), _("Valid from"), _("Valid to"), _("Key"), "SHA-256"],
-        [
-            [
-                row.name,
-                shown.chip_of(row).word,
-                row.profile.title,
-                shown.colons(row.serial),
-                row.not_before.isoformat(),
-                row.not_after.isoformat(),
-                shown.key_word(row.key_type),
-                row.fingerprint,
-            ]
-            for row in rows[:MOST_EXPORTED]
-        ],
-        cut=len(rows) > MOST_EXPORTED,
-    )
-    return HttpResponse(
-        content,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="certificates.csv"', "Cache-Control": "private"},
-    )
-
-
-def _month(text: str) -> tuple[datetime, datetime] | None:
-    """Read `2026-11` as the month's beginning and end; None for anything else."""
-    try:
-        first = datetime.strptime(f"{text}+0000", "%Y-%m%z")
-        return first, first + timedelta(days=calendar.monthrange(first.year, first.month)[1])
-    except (ValueError, OverflowError):
-        return None
-
-
-def _areas() -> list[tuple[str, str]]:
-    """Product areas, by title; a profile names its area, and its title is the area's."""
-    return [(profile.area, profile.title) for profile in CertificateProfile.objects.all_in_force()]
-
-
-def _tabs(request: TenantRequest, area: str) -> list[dict[str, Any]]:
-    tenant = request.tenant.slug
-    tabs = [{"label": _("All"), "url": reverse("certificate-list", kwargs={"tenant": tenant}), "current": not area}]
-    return tabs + [
-        {
-            "label": title,
-            "url": reverse("certificate-list-area", kwargs={"tenant": tenant, "area": slug}),
-            "current": slug == area,
-        }
-        for slug, title in _areas()
-    ]
-
-
-def _chosen(wanted: Wanted) -> list[dict[str, Any]]:
-    chosen = [{"param": "q", "label": _("Search"), "value": wanted.text}] if wanted.text else []
-    if wanted.ends:
-        chosen.append({"param": "expires", "label": _("Expires in"), "value": f"{wanted.ends[0]:%Y-%m}"})
-    return chosen + [
-        {"param": "status", "label": _("Status"), "value": STATUS_WORDS[status]} for status in wanted.statuses
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +54,15 @@ class Offers:
         """Every operation that starts from a certificate.
 
         One that is switched off is left out (0.R11); any other that is not possible now says why.
+        With a certificate that was issued elsewhere nothing can be done at all (4.R8).
         """
+        if certificate.profile is None:
+            why = IssuedElsewhere(issuer=certificate.issuer_word)
+            return [
+                shown.Act(kind.value, meaning.title, meaning.promise, f"{why} {why.advice}")
+                for kind, meaning in MEANING.items()
+                if meaning.starts_from_certificate
+            ]
         acts = []
         for kind, meaning in MEANING.items():
             policy = self.policies.get((certificate.profile.slug, kind.value))
@@ -244,13 +112,17 @@ def certificate_detail(request: TenantRequest, pk: UUID) -> HttpResponse:
                 certificate.pk,
                 {member.pk for member in family if owner in (None, member.owner)},
             ),
-            "events": shown.happenings([certificate.pk, certificate.made_from, *_requests_about(certificate)]),
+            "events": shown.happenings(_subjects(certificate)),
         }
         return render(request, "certificates/detail.html", context)
 
 
 def _lead(certificate: Certificate) -> str:
-    names = shown.alternative_names(certificate.x509)
+    names = alternative_names(certificate.x509)
+    if certificate.profile is None:
+        return _("Issued by {issuer} and uploaded here. It is kept in view; nothing can be done with it here.").format(
+            issuer=certificate.issuer_word
+        )
     if names:
         return _("{profile} for {names}.").format(profile=certificate.profile.title, names=", ".join(names))
     return _("{profile} certificate.").format(profile=certificate.profile.title)
@@ -291,8 +163,10 @@ def _open_request(certificate: Certificate, person: UUID) -> dict[str, Any] | No
     }
 
 
-def _requests_about(certificate: Certificate) -> QuerySet[CertificateRequest, UUID]:
-    return CertificateRequest.objects.filter(predecessor=certificate).values_list("pk", flat=True)
+def _subjects(certificate: Certificate) -> list[UUID]:
+    """Whatever the journal may have something about."""
+    requests = CertificateRequest.objects.filter(predecessor=certificate).values_list("pk", flat=True)
+    return [certificate.pk, *([certificate.made_from] if certificate.made_from else []), *requests]
 
 
 def certificate_download(request: TenantRequest, pk: UUID, form: str) -> HttpResponse:
@@ -302,7 +176,7 @@ def certificate_download(request: TenantRequest, pk: UUID, form: str) -> HttpRes
         raise NotHere
     with acting_for(request.tenant.pk):
         certificate = certificate_of(request, pk)
-        chain = certificate.authority.chain()
+        chain = certificate.above()
     content = chosen.write(certificate.x509, chain)
     name = exports.file_name(certificate.x509, chosen)
     return HttpResponse(

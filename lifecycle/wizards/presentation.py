@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cryptography import x509
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from lifecycle.authorities.keys import KEY_KINDS
 from lifecycle.certificates.models import Certificate, Status
+from lifecycle.certificates.naming import alternative_names, printable
 from lifecycle.requests.kinds import MEANING, Kind
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import WORDS, State
@@ -144,7 +144,7 @@ class Row:
 
     @property
     def under(self) -> str:
-        return ""
+        return _("Uploaded") if self.certificate.is_uploaded else ""
 
     @property
     def serial(self) -> int:
@@ -176,17 +176,23 @@ class Row:
 
     @property
     def profile_name(self) -> str:
-        return self.certificate.profile.title
+        return kind_word(self.certificate)
+
+
+def kind_word(certificate: Certificate) -> str:
+    """What kind of certificate it is; of one that was uploaded, whose."""
+    if certificate.profile is None:
+        return _("Issued by {issuer}").format(issuer=certificate.issuer_word)
+    return certificate.profile.title
 
 
 def facts_of(row: Row, owner: str) -> list[Fact]:
     certificate = row.certificate
     parsed = certificate.x509
     return [
-        Fact(_("Subject"), parsed.subject.rfc4514_string(), wide=True),
+        Fact(_("Subject"), printable(parsed.subject.rfc4514_string()), wide=True),
         *([Fact(_("Alternative names"), ", ".join(names), wide=True)] if (names := alternative_names(parsed)) else []),
-        Fact(_("Issuer"), certificate.authority.name),
-        Fact(_("Profile"), certificate.profile.title),
+        *_provenance(certificate),
         Fact(_("Valid from"), certificate.not_before, moment="exact"),
         Fact(_("Valid to"), certificate.not_after, moment="exact"),
         Fact(_("Key"), row.key_word),
@@ -196,12 +202,18 @@ def facts_of(row: Row, owner: str) -> list[Fact]:
     ]
 
 
-def alternative_names(certificate: x509.Certificate) -> list[str]:
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [str(name.value) for name in names]
+def _provenance(certificate: Certificate) -> list[Fact]:
+    """Where it comes from.  Of another authority's certificate nobody here knows whether it was revoked."""
+    if certificate.authority is not None and certificate.profile is not None:
+        return [
+            Fact(_("Issuer"), certificate.authority.name),
+            Fact(_("Profile"), certificate.profile.title),
+        ]
+    return [
+        Fact(_("Issuer"), printable(certificate.x509.issuer.rfc4514_string()), wide=True),
+        Fact(_("Source"), _("Uploaded"), note=_("on {day}").format(day=f"{certificate.issued_at:%Y-%m-%d}")),
+        Fact(_("Revocation"), _("Not known"), note=_("The lists of other authorities are not watched here.")),
+    ]
 
 
 def colons(hexadecimal: str) -> str:
@@ -214,6 +226,13 @@ def short_serial(hexadecimal: str) -> str:
     return text if len(text) <= 14 else f"{text[:5]}…{text[-5:]}"  # noqa: PLR2004 - four groups and the ellipsis
 
 
+_MADE: dict[str, Text] = {
+    "issue": gettext_lazy("Issued on {day}"),
+    "rekey": gettext_lazy("Rekeyed on {day}"),
+    "upload": gettext_lazy("Uploaded on {day}"),
+}
+
+
 def family_tree(tenant: str, family: Iterable[Certificate], here: UUID, visible: set[UUID]) -> list[Node]:
     """The lineage as nested nodes; what the person may not open has no link."""
     members = list(family)
@@ -221,12 +240,12 @@ def family_tree(tenant: str, family: Iterable[Certificate], here: UUID, visible:
 
     def grown(member: Certificate) -> Node:
         url = reverse("certificate-detail", kwargs={"tenant": tenant, "pk": member.pk}) if member.pk in visible else ""
-        made = {"issue": _("Issued on {day}"), "rekey": _("Rekeyed on {day}")}[member.made_by]
+        made = _MADE[member.made_by]
         return Node(
             short_serial(member.serial),
             url,
             chip_of(member),
-            made.format(day=f"{member.issued_at:%Y-%m-%d}"),
+            str(made).format(day=f"{member.issued_at:%Y-%m-%d}"),
             member.pk == here,
             [grown(child) for child in members if child.predecessor_id == member.pk],
         )
@@ -244,6 +263,7 @@ _TOLD: dict[str, tuple[str, str, Text]] = {
     "request:complete": ("good", "certificate", gettext_lazy("Certificate issued")),
     "request:fail": ("bad", "bad", gettext_lazy("Failed")),
     "request:withdraw": ("", "off", gettext_lazy("Withdrawn")),
+    "certificate:upload": ("", "certificate", gettext_lazy("Certificate uploaded")),
     "certificate:revoke": ("bad", "off", gettext_lazy("Certificate revoked")),
     "notice:send": ("", "mail", gettext_lazy("Notice sent by e-mail")),
 }

@@ -1,7 +1,6 @@
-"""A request's permanent page, the fragment that keeps it fresh, and the lists of requests."""
+"""A request's permanent page, and the fragment that keeps it fresh."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,16 +11,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates.models import Certificate
-from lifecycle.requests.kinds import MEANING, Kind, UseCase
+from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import LIFE, OVER, Event, State
 from lifecycle.wizards import presentation as shown
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.sight import requests_visible_to
 from portal.foundation import clock
-from portal.foundation.access.permissions import Permission
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -195,71 +191,3 @@ def _facts(request: TenantRequest, wanted: CertificateRequest) -> list[shown.Fac
     if confirm.get("message"):
         facts.append(shown.Fact(_("Message"), confirm["message"], wide=True))
     return facts
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRow:
-    pk: UUID
-    number: str
-    title: str
-    status: shown.Chip
-    kind_word: str | Promise
-    asked_by: str
-    asked_at: datetime
-
-
-def request_list(request: TenantRequest, area: str = "", kind: str = "") -> HttpResponse:
-    """All requests the person may see; or one product area's of one kind, such as its rekey requests (0.R7, 0.R8)."""
-    with acting_for(request.tenant.pk):
-        areas = {profile.area: profile.title for profile in CertificateProfile.objects.all_in_force()}
-        if (area and area not in areas) or (kind and kind not in MEANING):
-            raise NotHere
-        found = CertificateRequest.objects.filter(**requests_visible_to(request)).select_related(
-            "profile", "predecessor"
-        )
-        if area:
-            found = found.filter(profile__area=area)
-        if kind:
-            found = found.filter(kind=kind)
-        sort = request.GET.get("sort", "")
-        # ids are given in the order of time, so they sort by when a request was begun
-        page = page_of(found, by="pk", descending=sort != "asked", asked=request.GET)
-        names = shown.names_of(row.requested_by for row in page.rows)
-        context = {
-            "title": _title(areas.get(area, ""), kind),
-            "tabs": _tabs(request, areas, area, kind),
-            "requests": [
-                RequestRow(
-                    row.pk,
-                    row.number,
-                    shown.title_of(row),
-                    shown.chip_of_request(row),
-                    row.meaning.title,
-                    names.get(str(row.requested_by), ""),
-                    row.submitted_at or row.made_at,
-                )
-                for row in page.rows
-            ],
-            "sort": sort,
-            "filters": [],
-            "filter_form": None,
-            "pages": page,
-            "searched": bool(area or kind),
-            "may_request": Permission.REQUEST_MAKE in request.seat.permissions,
-        }
-        return render(request, "requests/list.html", context)
-
-
-def _title(area: str, kind: str) -> str:
-    word = {Kind.REKEY.value: _("Rekey requests"), Kind.ISSUE.value: _("First requests")}.get(kind, _("Requests"))
-    return f"{word}: {area}" if area else word
-
-
-def _tabs(request: TenantRequest, areas: dict[str, str], area: str, kind: str) -> list[dict[str, Any]]:
-    tenant = request.tenant.slug
-    tabs = [{"label": _("All"), "url": reverse("request-list", kwargs={"tenant": tenant}), "current": not area}]
-    for slug, title in areas.items():
-        url = reverse("request-list-area", kwargs={"tenant": tenant, "area": slug, "kind": Kind.REKEY.value})
-        label = _("Rekey requests: {area}").format(area=title)
-        tabs.append({"label": label, "url": url, "current": slug == area and kind == Kind.REKEY.value})
-    return tabs

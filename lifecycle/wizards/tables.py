@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -22,6 +23,15 @@ def as_csv(head: Sequence[object], rows: Iterable[Sequence[object]], *, cut: boo
     if cut:
         writer.writerow([_("There are more; narrow the list by its filters to export them.")])
     return written.getvalue()
+
+
+def as_file(name: str, head: Sequence[object], rows: Iterable[Sequence[object]], *, cut: bool) -> HttpResponse:
+    """The same as a download called *name*; a shared cache must not keep it."""
+    return HttpResponse(
+        as_csv(head, rows, cut=cut),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private"},
+    )
 
 
 def _harmless(cell: str) -> str:

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lifecycle.wizards import inventory, request_pages, views
+from lifecycle.wizards import certificate_lists, inventory, request_lists, request_pages, uploading, views
 from portal.foundation.access.guards import guard
 from portal.foundation.access.permissions import Permission
 
@@ -11,17 +11,26 @@ form = require_http_methods(["GET", "HEAD", "POST"])
 READ, REQUESTS, MAKE = Permission.CERTIFICATE_READ, Permission.REQUEST_READ, Permission.REQUEST_MAKE
 
 urlpatterns = [
-    path("certificates/", guard(READ, require_safe(inventory.certificate_list)), name="certificate-list"),
+    path("certificates/", guard(READ, require_safe(certificate_lists.certificate_list)), name="certificate-list"),
     path(
         "areas/<slug:area>/certificates/",
-        guard(READ, require_safe(inventory.certificate_list)),
+        guard(READ, require_safe(certificate_lists.certificate_list)),
         name="certificate-list-area",
     ),
-    path("certificates/export.csv", guard(READ, require_safe(inventory.certificate_export)), name="certificate-export"),
+    path(
+        "certificates/export.csv",
+        guard(READ, require_safe(certificate_lists.certificate_export)),
+        name="certificate-export",
+    ),
     path(
         "areas/<slug:area>/certificates/export.csv",
-        guard(READ, require_safe(inventory.certificate_export)),
+        guard(READ, require_safe(certificate_lists.certificate_export)),
         name="certificate-export-area",
+    ),
+    path(
+        "certificates/upload/",
+        guard(Permission.CERTIFICATE_UPLOAD, form(uploading.certificate_upload)),
+        name="certificate-upload",
     ),
     path("certificates/<uuid:pk>/", guard(READ, require_safe(inventory.certificate_detail)), name="certificate-detail"),
     path("certificates/<uuid:pk>/action/", guard(READ, form(inventory.certificate_action)), name="certificate-action"),
@@ -30,11 +39,17 @@ urlpatterns = [
         guard(READ, require_safe(inventory.certificate_download)),
         name="certificate-download",
     ),
-    path("requests/", guard(REQUESTS, require_safe(request_pages.request_list)), name="request-list"),
+    path("requests/", guard(REQUESTS, require_safe(request_lists.request_list)), name="request-list"),
     path(
         "areas/<slug:area>/requests/<slug:kind>/",
-        guard(REQUESTS, require_safe(request_pages.request_list)),
+        guard(REQUESTS, require_safe(request_lists.request_list)),
         name="request-list-area",
+    ),
+    path("requests/export.csv", guard(REQUESTS, require_safe(request_lists.request_export)), name="request-export"),
+    path(
+        "areas/<slug:area>/requests/<slug:kind>/export.csv",
+        guard(REQUESTS, require_safe(request_lists.request_export)),
+        name="request-export-area",
     ),
     path("requests/begin/<slug:kind>/", guard(MAKE, form(views.request_start)), name="request-start"),
     path("requests/<uuid:pk>/", guard(REQUESTS, require_safe(request_pages.request_page)), name="request-page"),

@@ -8,8 +8,6 @@ from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from portal.foundation.token import KeyNotThere, Token
 
-_known: dict[str, JournalKey] = {}
-
 
 def make_key(token: Token, key_id: bytes, kind: str, *, by: str) -> JournalKey:
     """Make a key pair under *key_id*, or take the one that is there, and enter its public half.
@@ -35,9 +33,4 @@ def journal_key() -> JournalKey | None:
     """Return the key that `JOURNAL_KEY_ID` names; None where it names none, or none that was entered."""
     if not config.journal_key_id:
         return None
-    if config.journal_key_id not in _known:
-        found = JournalKey.objects.filter(key_id=config.journal_key_id).order_by("-since").first()
-        if found is None:
-            return None
-        _known[config.journal_key_id] = found
-    return _known[config.journal_key_id]
+    return JournalKey.objects.filter(key_id=config.journal_key_id).order_by("-since").first()

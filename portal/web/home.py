@@ -90,7 +90,7 @@ def _attention(request: TenantRequest) -> list[dict[str, Any]]:
                 "what": certificate.name,
                 "url": reverse("certificate-detail", kwargs={"tenant": tenant, "pk": certificate.pk}),
                 "when": ngettext("Expires in {days} day", "Expires in {days} days", days).format(days=days),
-                "why": certificate.profile.title,
+                "why": shown.kind_word(certificate),
                 "word": _("Open"),
             }
         )

@@ -20,7 +20,6 @@ PLATFORM_TABLES = {
     "certificates_compromisedkey": "such a key is bad for every tenant; fingerprints only",
     "django_content_type": "Django's list of models; no row is anybody's",
     "django_migrations": "which migrations ran",
-    "django_session": "a session is found by its key before anybody knows whose it is",
     "outbox_errand": "workers claim over all tenants and learn whose unit of work to open; ids only",
     "outbox_heartbeat": "one row a process",
     "tenancy_tenant": "every request finds its tenant by its slug",

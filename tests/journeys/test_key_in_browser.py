@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
@@ -20,9 +21,13 @@ from cryptography.hazmat.primitives.serialization import (
 from playwright.sync_api import Page, expect
 
 from lifecycle.authorities.keys import KEY_KINDS, PrivateKey, kind_of, spki
+from lifecycle.certificates.models import Certificate
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards.key_maker import BROWSER_KINDS
+from portal.foundation.access.models import User
 from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import Tenant
+from tests.journeys.conftest import Surfer
 from tests.journeys.hands import Hand, Keyboard, Mouse
 from tests.journeys.test_every_page import AXE, HEAVIEST, _looked_at
 from tests.journeys.test_journeys import download, verifies
@@ -39,6 +44,12 @@ LONGEST_NUMBER = 512  # bytes: the private exponent of RSA 4096
 def at_key(page: Page, draft: CertificateRequest) -> Mouse:
     page.goto(f"/t/acme/requests/{draft.pk}/key/")
     return Mouse(page)
+
+
+@pytest.fixture
+def step(surf: Surfer, petra: User, acme: Tenant, source: Certificate) -> Mouse:
+    """Return a hand at the Key step of a rekey of Petra's."""
+    return at_key(surf(petra), begun(petra, acme, source=source))
 
 
 def ask_for_key(hand: Hand, kind: str = "ec-p256") -> None:
@@ -74,11 +85,15 @@ def kept_csr(draft: CertificateRequest) -> str:
 
 
 class Wire:
-    """Everything that a page's requests carry: address, headers, body."""
+    """Everything that a page's requests carry: address, headers, body.  Ask it when they are over."""
 
     def __init__(self, page: Page) -> None:
-        self.sent: list[bytes] = []
-        page.on("request", lambda request: self.sent.append(_whole(request)))
+        self._requests: list[object] = []
+        page.on("request", lambda request: self._requests.append(request))  # noqa: PLW0108 - it must be a function
+
+    @cached_property
+    def sent(self) -> list[bytes]:
+        return [_whole(request) for request in self._requests]
 
     def holds(self, secret: bytes) -> bool:
         """Whether *secret* was sent, as it is or in any of the shapes that bytes are usually sent in."""
@@ -189,21 +204,22 @@ def test_the_instrument_finds_a_key_in_every_shape(portal, surf, tmp_path):
         assert wire.holds(secret), name
     wire = Wire(page)
     page.evaluate(
-        "text => { const all = new FormData(); all.set('text', text); return fetch('/healthz', { method: 'POST', body: all }); }",
+        """text => { const body = new FormData(); body.set("text", text);
+            return fetch("/healthz", { method: "POST", body }); }""",
         PASSWORD,
     )
     assert wire.holds(PASSWORD.encode())
     assert not wire.holds(b"something else")
 
 
-def test_the_file_is_what_openssl_reads_and_opens_with_its_password_only(portal, surf, petra, acme, source, tmp_path):
-    hand = at_key(surf(petra), begun(petra, acme, source=source))
+def test_the_file_is_what_openssl_reads_and_opens_with_its_password_only(portal, step, tmp_path):
+    hand = step
     ask_for_key(hand)
     file = hand.fetch(f"Save {FILE}", tmp_path)
 
     assert openssl("pkey", "-in", file, "-passin", f"pass:{PASSWORD}", "-noout").returncode == 0
     assert openssl("pkey", "-in", file, "-passin", f"pass:{PASSWORD}!", "-noout").returncode != 0
-    with pytest.raises(ValueError, match="password|decrypt"):
+    with pytest.raises(ValueError, match=r"password|decrypt"):
         load_pem_private_key(file.read_bytes(), PASSWORD.lower().encode())
     form = openssl("asn1parse", "-in", file).stdout
     for part in ("PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc"):
@@ -272,12 +288,12 @@ def test_next_is_closed_until_the_file_was_saved_and_says_why(portal, surf, petr
     next_is_open(page)
     hand.tick(HERE)
     next_is_closed(page, "Make the key first, then save it.")
-    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click(force=True)
     ask_for_key(hand)
     next_is_closed(page, "Save the key file first.")
     expect(page.get_by_role("link", name=f"Save {FILE}")).to_be_focused()
     expect(page.get_by_role("status").filter(has_text="The key is made. Save it now.")).to_have_count(1)
-    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click(force=True)
     assert posts == []
     assert kept_csr(draft) == ""
 
@@ -302,9 +318,8 @@ def test_next_is_closed_until_the_file_was_saved_and_says_why(portal, surf, petr
         (PASSWORD, "", "The same password again", "The two passwords differ."),
     ],
 )
-def test_a_password_that_will_not_do(portal, surf, petra, acme, source, password, repeated, field, words):
-    page = surf(petra)
-    hand = at_key(page, begun(petra, acme, source=source))
+def test_a_password_that_will_not_do(portal, step, password, repeated, field, words):
+    hand, page = step, step.page
     hand.tick(HERE)
     hand.write("Password for the key file", password)
     hand.write("The same password again", repeated)
@@ -334,9 +349,8 @@ def test_a_password_that_will_not_do(portal, surf, petra, acme, source, password
         ("žluťoučký kůň úpěl", "Some of its characters are not on every keyboard"),
     ],
 )
-def test_the_strength_of_a_password_in_words(portal, surf, petra, acme, source, password, words):
-    page = surf(petra)
-    hand = at_key(page, begun(petra, acme, source=source))
+def test_the_strength_of_a_password_in_words(portal, step, password, words):
+    hand, page = step, step.page
     hand.tick(HERE)
     page.get_by_role("button", name="Make the key").wait_for()
 
@@ -345,9 +359,8 @@ def test_the_strength_of_a_password_in_words(portal, surf, petra, acme, source, 
     expect(page.get_by_label("Password for the key file")).to_have_accessible_description(re.compile(re.escape(words)))
 
 
-def test_the_password_fields_suit_a_password_manager_and_no_form_posts_them(portal, surf, petra, acme, source):
-    page = surf(petra)
-    hand = at_key(page, begun(petra, acme, source=source))
+def test_the_password_fields_suit_a_password_manager_and_no_form_posts_them(portal, step):
+    hand, page = step, step.page
     hand.tick(HERE)
     for label in ("Password for the key file", "The same password again"):
         field = page.get_by_label(label)
@@ -462,9 +475,8 @@ def go(page: Page, away: str) -> None:
             page.get_by_role("link", name=away, exact=True).first.click(no_wait_after=True)
 
 
-def test_another_key_instead(portal, surf, petra, acme, source, tmp_path):
-    page = surf(petra)
-    hand = at_key(page, begun(petra, acme, source=source))
+def test_another_key_instead(portal, step, tmp_path):
+    hand, page = step, step.page
     dialogs = Dialogs(page)
     ask_for_key(hand)
     hand.press("button", "Make another one instead")
@@ -551,9 +563,8 @@ def test_only_who_makes_a_key_pays_for_it(portal, surf, petra, acme, source):
     page.reload()
 
 
-def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(portal, surf, petra, acme, source, tmp_path):
-    page = surf(petra)
-    hand = at_key(page, begun(petra, acme, source=source))
+def test_axe_finds_nothing_serious_and_nothing_is_wider_than_the_screen(portal, step, tmp_path):
+    hand, page = step, step.page
     page.evaluate(AXE.read_text())
     faults = {}
 

@@ -4,9 +4,9 @@ import socket
 from contextlib import closing
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import ProgrammingError, connection
 
+from auth2fa.models import SignedIn
 from portal.demo.child import wait_until
 from portal.foundation import clock
 from portal.foundation.outbox.bell import ring
@@ -28,14 +28,14 @@ def test_a_test_has_the_grants_of_the_web_service_or_of_the_one_it_names(as_serv
             assert who() == f"portal_{service}"
     assert who() == "portal_web"
     with as_service("relay"), pytest.raises(ProgrammingError, match="permission denied"):
-        Session.objects.count()
+        SignedIn.objects.count()
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("round_number", [1, 2])
 def test_no_row_of_a_test_reaches_the_next_one_and_those_of_migrations_stay(owner, round_number):
-    assert not Session.objects.exists()
-    Session.objects.create(session_key="left", session_data="", expire_date=clock.now())
+    assert not SignedIn.objects.exists()
+    SignedIn.objects.create(session_key="left", session_data="", expire_date=clock.now())
     owner.execute("SELECT id FROM tenancy_tenant")
     assert owner.fetchall() == [(PLATFORM,)]
 

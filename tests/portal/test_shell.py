@@ -122,7 +122,7 @@ def test_an_ended_session_cannot_be_revived_by_its_cookie(inside):
 
 def test_that_somebody_was_seen_is_written_once_a_minute_and_not_with_every_page(inside, owner):
     def seen():
-        owner.execute("SELECT session_data, expire_date FROM django_session")
+        owner.execute("SELECT session_data, expire_date FROM auth2fa_signedin")
         return owner.fetchall()
 
     before = seen()

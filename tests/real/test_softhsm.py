@@ -208,7 +208,7 @@ def test_a_session_that_was_gone_before_the_call_is_asked_once_more_and_no_more(
         asked.append(session)
         raise error
 
-    with pytest.raises(TokenNotReached, match="lost its session twice"):
+    with pytest.raises(TokenNotReached, match="ends its sessions at once"):
         opened._ask("a signature", ask)
     assert len(asked) == 2
     with pytest.raises(TokenNotReached, match="not tried again before"):

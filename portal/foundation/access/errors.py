@@ -91,3 +91,15 @@ class NotOnesOwn(Denied):
     code = "not-ones-own-roles"
     message = _("Nobody gives themselves a role or ends their own suspension.")
     next_step = _("Ask another administrator to do it.")
+
+
+class LookLasts(Refusal):
+    code = "look-lasts"
+    message = _("A look inside a tenant lasts from {least} to {most} minutes.")
+    next_step = _("Enter a time in that range; you can ask again when it is over.")
+
+
+class LookIsOn(Conflict):
+    code = "look-is-on"
+    message = _("You are looking inside {tenant} already.")
+    next_step = _("Go on there, or end that look first.")

@@ -8,13 +8,12 @@ owner, who has the link.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import batched
 from math import ceil
 from uuid import UUID
 
-from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.db.models.functions import Lower
 
 from portal.foundation import clock
 from portal.foundation.access import tasks
@@ -46,7 +45,6 @@ MOST_A_DAY = 3
 BETWEEN_MAILS = timedelta(minutes=15)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _AT_ONCE = 50  # rows in one statement
-_SALT = "invitation"
 _address = EmailValidator(allowlist=())
 
 
@@ -109,7 +107,8 @@ def invite_all(invitees: Sequence[Invitee], *, by: object) -> list[Invitation]:
         )
         for invitee in plain
     ]
-    for some in batched(made, _AT_ONCE):
+    for start in range(0, len(made), _AT_ONCE):
+        some = made[start : start + _AT_ONCE]
         insert(*some)
         with together():
             for invitation in some:
@@ -172,24 +171,10 @@ def standing(invitation_id: UUID) -> Invitation:
     return found
 
 
-def link_of(tenant_id: UUID, invitation_id: UUID) -> str:
-    """Return the signed text that stands for an invitation in a link."""
-    return signing.dumps([tenant_id.hex, invitation_id.hex], salt=_SALT)
-
-
-def read_link(link: str) -> tuple[UUID, UUID]:
-    """Return tenant and invitation of a link that we wrote; raise `InvitationOver` for any other text."""
-    try:
-        tenant, invitation = signing.loads(link, salt=_SALT)
-        return UUID(tenant), UUID(invitation)
-    except (signing.BadSignature, ValueError, TypeError):
-        raise InvitationOver from None
-
-
 def emails_of_members(emails: Sequence[str]) -> list[str]:
     """Which of these addresses belong to people who are in the unit of work's tenant, in whatever role or state."""
-    found = Membership.objects.filter(person__email__in=emails).values_list("person__email", flat=True)
-    return sorted(set(found))
+    members = Membership.objects.annotate(plain=Lower("person__email")).filter(plain__in=emails)
+    return sorted(set(members.values_list("plain", flat=True)))
 
 
 def emails_invited(emails: Sequence[str]) -> list[str]:

@@ -110,6 +110,13 @@ class Look(TenantModel):
     until = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "person"], condition=models.Q(ended_at=None), name="look_one_at_a_time"
+            )
+        ]
+
     @classmethod
     def of_person(cls, at: datetime) -> models.QuerySet[Self]:
         """The looks that the unit of work's person may take at this moment, in whatever tenant."""

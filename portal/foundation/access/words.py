@@ -4,7 +4,7 @@ import unicodedata
 
 LONGEST_NAME = 120
 _SHOWN = 80
-_KEPT_SIGNS = set(" &'’,()-–+")
+_KEPT_SIGNS = set(" &',()-+\N{RIGHT SINGLE QUOTATION MARK}\N{EN DASH}")
 _UNSEEN = {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
 
 

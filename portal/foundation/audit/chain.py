@@ -1,7 +1,6 @@
 """Reads a tenant's chain in order, 2,000 rows a query, however long it is."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,8 +21,8 @@ SELECT s.sequence, s.id, s.event_id, s.previous, s.digest,
  ORDER BY s.sequence, s.id LIMIT %s
 """
 _LAST_ID = UUID(int=2**128 - 1)
-_FOREVER = 2**63 - 1
-_START = (-_FOREVER, UUID(int=0))
+FOREVER = 2**63 - 1
+_START = (-FOREVER, UUID(int=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +33,16 @@ class Link:
     event: AuditEvent | None
 
 
-def pages(*, after: int = 0, until: int = _FOREVER) -> Iterator[list[Link]]:
-    """Yield the rows behind the one numbered *after*, up to *until*, page by page; inside a unit of work."""
-    place = (after, _LAST_ID) if after else _START
-    while rows := _page(place, until):
-        yield rows
-        place = rows[-1].seal.sequence, rows[-1].seal.pk
+def page(*, after: int, seal: UUID | None = None, until: int = FOREVER) -> list[Link]:
+    """Return the rows behind the one numbered *after*, up to *until*; empty at the end.  Inside a unit of work.
 
-
-def page(*, after: int, seal: UUID | None = None) -> list[Link]:
-    """Return the page behind one row, empty at the end; *seal* tells it from a forged one with the same number."""
-    return _page((after, seal or _LAST_ID) if after else _START, _FOREVER)
+    *seal* tells that row from a forged one with the same number.
+    """
+    place = (after, seal or _LAST_ID) if after else _START
+    tenant = current_tenant_id()
+    with connection.cursor() as cursor:
+        cursor.execute(_READ, [str(tenant), place[0], str(place[1]), until, PAGE])
+        return [_link(tenant, row) for row in cursor.fetchall()]
 
 
 def head() -> AuditSeal | None:
@@ -54,13 +52,6 @@ def head() -> AuditSeal | None:
 
 def newest_checkpoint() -> AuditCheckpoint | None:
     return AuditCheckpoint.objects.order_by("-sequence").first()
-
-
-def _page(place: tuple[int, UUID], until: int) -> list[Link]:
-    tenant = current_tenant_id()
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [str(tenant), place[0], str(place[1]), until, PAGE])
-        return [_link(tenant, row) for row in cursor.fetchall()]
 
 
 def _link(tenant: UUID, row: tuple[Any, ...]) -> Link:

@@ -115,7 +115,7 @@ class Walk:
         until = max(link.seal.sequence for link in links)
         signed = {
             each.sequence: each
-            for each in AuditCheckpoint.objects.filter(sequence__gt=self.row if self.row else -1, sequence__lte=until)
+            for each in AuditCheckpoint.objects.filter(sequence__gt=self.row or -1, sequence__lte=until)
         }
         for link in links:
             self.finding = self._missing_before(link, signed) or self._judge(link, signed.get(link.seal.sequence))
@@ -154,19 +154,25 @@ class Walk:
     def _judge_checkpoint(self, seal: AuditSeal, signed: AuditCheckpoint | None) -> Promise | None:
         if signed is None:
             return None
-        spki = self._keys.get(signed.key)
-        if spki is None or fingerprint_of(spki) != signed.key:
-            return _("its checkpoint is signed by a key that the portal does not have")
-        if self.only_keys is not None and signed.key not in self.only_keys:
-            return _("its checkpoint is signed by a key that is not the one you named")
-        if not is_signed(signed.statement(), bytes(signed.signature), spki):
-            return _("its checkpoint is not what was signed")
-        if bytes(signed.head) != bytes(seal.digest):
-            return _("its checkpoint was signed when the chain was another one")
-        if signed.previous != self.checkpoint:
-            return _("a checkpoint before its own is missing")
+        spki = self._keys.get(signed.key, b"")
+        complaints = (
+            (fingerprint_of(spki) != signed.key, _("its checkpoint is signed by a key that the portal does not have")),
+            (
+                self.only_keys is not None and signed.key not in self.only_keys,
+                _("its checkpoint is signed by a key that is not the one you named"),
+            ),
+            (
+                not is_signed(signed.statement(), bytes(signed.signature), spki),
+                _("its checkpoint is not what was signed"),
+            ),
+            (
+                bytes(signed.head) != bytes(seal.digest),
+                _("its checkpoint was signed when the chain was another one"),
+            ),
+            (signed.previous != self.checkpoint, _("a checkpoint before its own is missing")),
+        )
         self.checkpoint, self.checkpoints = signed.sequence, self.checkpoints + 1
-        return None
+        return next((words for broken, words in complaints if broken), None)
 
     def _judge_witness(self, seal: AuditSeal, signed: AuditCheckpoint | None) -> Promise | None:
         witness = self.witnesses.get(seal.sequence)

@@ -153,7 +153,7 @@ def _wait_for(errand: Errand, away: WorldAway) -> None:
         _park(errand, away)
         return
     wait = min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
-    log.warning("errand.waits", error=str(away), seconds=wait.total_seconds())
+    log.info("errand.waits", error=str(away), seconds=wait.total_seconds())
     _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
 
 

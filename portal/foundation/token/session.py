@@ -159,20 +159,23 @@ class Token:
         return {"label": self.label, **worst.told(), "keys": len(open_keys)}
 
     def _ask(self, call: str, question: Callable[[pkcs11.Session], T], *, breaks: Circuit | None = None) -> T:
-        """Put one question, once more if the session turns out to be gone, and sort what goes wrong.
+        """Put one question, once more if the session was old and turns out to be gone; sort what goes wrong.
 
         A silence breaks the token's circuit, or the one that is given.
         """
         with _speaking, watchdog.watching(f"{call} at token {self.label!r}", seconds=self.patience):
+            fresh = self._session is None
             try:
                 try:
                     answer = question(self._open())
                 except SESSION_GONE:
+                    if fresh:
+                        raise
                     self._forget_session()
                     answer = question(self._open())
             except SESSION_GONE as gone:
                 self._forget_session()
-                why = f"The token {self.label!r} lost its session twice ({name_of(gone)})."
+                why = f"The token {self.label!r} ends its sessions at once ({name_of(gone)})."
                 self._break(breaks or self.circuit, Why.SESSION_LOST, why)
                 raise TokenNotReached(why) from gone
             except SAID_NO as refusal:

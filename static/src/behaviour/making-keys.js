@@ -7,7 +7,7 @@ export function makingKeys(root) {
 }
 
 function offer(ways) {
-  const [given, panel, here] = ["[data-key-given]", "[data-key-maker]", "[value=browser]"].map((one) => ways.querySelector(one));
+  const [panel, given, here, loading, trouble] = ["maker", "given", "here", "loading", "trouble"].map((part) => ways.querySelector(`[data-key-${part}]`));
   if (!panel) return; // none of the kinds that are allowed can be made in a browser
   ways.querySelector("[data-key-choice]").hidden = false;
   ways.querySelector("[data-key-no-choice]").hidden = true;
@@ -15,18 +15,20 @@ function offer(ways) {
 
   const turn = async () => {
     given.hidden = here.checked;
-    panel.hidden = !here.checked;
-    const trouble = ways.querySelector("[data-key-trouble]");
     trouble.hidden = true;
-    if (!here.checked) return maker?.leave();
-    try {
-      const { KeyMaker } = await import(panel.dataset.keyMaker);
-      maker ??= new KeyMaker(panel);
-    } catch {
-      trouble.hidden = false;
-      panel.hidden = true;
+    if (here.checked && !maker) {
+      loading.hidden = false;
+      try {
+        const { KeyMaker } = await import(panel.dataset.keyMaker);
+        maker ??= new KeyMaker(panel);
+      } catch {
+        trouble.hidden = !here.checked;
+      }
+      loading.hidden = true;
     }
+    panel.hidden = !here.checked || !maker;
     if (here.checked) maker?.enter();
+    else maker?.leave();
   };
   ways.addEventListener("change", (event) => event.target.name === "way" && turn());
   if (here.checked) turn(); // a browser may remember what was chosen before the page was loaded again

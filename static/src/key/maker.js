@@ -170,6 +170,9 @@ export class KeyMaker {
     const [control, note] = [this.#part(name), this.#part(`${name}-error`)];
     note.querySelector("[data-said]").textContent = words;
     note.hidden = !words;
+    // a description that is hidden would be read all the same, so it is taken off
+    const others = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== note.id);
+    control.setAttribute("aria-describedby", [...(words ? [note.id] : []), ...others].join(" "));
     if (words) control.setAttribute("aria-invalid", "true");
     else control.removeAttribute("aria-invalid");
   }

@@ -100,4 +100,10 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddConstraint(
+            model_name="look",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at", None)), fields=("tenant", "person"), name="look_one_at_a_time"
+            ),
+        ),
     ]

@@ -1,0 +1,60 @@
+"""Looking again at the names of a request that was sent back (RECHECK): the validation worker's part.
+
+The look happens outside any unit of work.  What it comes to is judged over the stored
+rows, like everywhere: one name that forbids ends the request, and one that could not be
+looked up is tried again, until the errand's patience is over.
+"""
+
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from lifecycle.policies.rules import Verdict, not_permitted
+from lifecycle.requests.looks import identities_of, looked
+from lifecycle.requests.models import CertificateRequest, request_of
+from lifecycle.requests.notices import send_notice
+from lifecycle.requests.reviewing import AUTO, release
+from lifecycle.requests.states import Event, State
+from lifecycle.validation.looking import check_now
+from portal.foundation.outbox.drain import TryLater
+from portal.foundation.outbox.models import Errand, send
+from portal.foundation.tenancy.context import acting_for
+
+ROBOT = "worker:validation"
+
+PATIENCE = 10
+"""Times a name is looked up before nobody waits for its servers any longer; ten take about forty minutes."""
+
+
+def look_again(errand: Errand, request_id: UUID) -> None:
+    """Look at every name whose look does not count any more, and send the request on, or end it.
+
+    Raises `TryLater` where a name could not be looked up.  May run twice: a request that is not
+    being validated is left as it is, and a look that counts is not repeated.
+    """
+    with acting_for(errand.tenant_id):
+        request = request_of(request_id)
+        wanted = [each.name for each in looked(request) if each.verdict is not Verdict.PERMITS]
+        identities = identities_of(request)
+        validating = request.state == State.VALIDATING
+    if validating and wanted:
+        check_now(errand.tenant_id, wanted, identities, by=ROBOT, about=request_id)
+    with acting_for(errand.tenant_id):
+        request = request_of(request_id, lock=True)
+        if request.state == State.VALIDATING:
+            _decide(errand, request)
+        errand.finish()
+
+
+def _decide(errand: Errand, request: CertificateRequest) -> None:
+    looks = looked(request)
+    complaint = not_permitted(looks)
+    if complaint is None:
+        request.advance(Event.PASS_VALIDATION, actor=ROBOT)
+        release(request, actor=AUTO)
+        return
+    if all(each.verdict is not Verdict.FORBIDS for each in looks) and errand.tries < PATIENCE:
+        raise TryLater(complaint)
+    why = _("Before signing, the names were checked again. {complaint}").format(complaint=complaint)
+    request.advance(Event.FAIL, actor=ROBOT, set={"why_failed": why}, why=why)
+    send(send_notice, request.requested_by, request.pk, "request-failed")

@@ -1,0 +1,99 @@
+"""The journal's codes as sentences.
+
+A code without a sentence is shown as it is: a line is never left out because nobody has
+found words for it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+SENTENCES: dict[str, Promise] = {
+    "agreement:accept": gettext_lazy("{who} accepted a subscriber agreement for {what}"),
+    "agreement:publish": gettext_lazy("{who} published the agreement {what}"),
+    "approval:give": gettext_lazy("{who} judged {what}"),
+    "authority:create": gettext_lazy("{who} made the authority {what}"),
+    "caa:ask": gettext_lazy("{who} had CAA records looked up for {what}"),
+    "certificate:revoke": gettext_lazy("{who} revoked {what}"),
+    "certificate:revoke-orphan": gettext_lazy("{who} revoked a certificate that was signed and never delivered, {what}"),
+    "certificate:upload": gettext_lazy("{who} uploaded {what}"),
+    "demo:seeded": gettext_lazy("{who} told the demo's story"),
+    "factor:accept": gettext_lazy("{who} confirmed with a second factor, {what}"),
+    "factor:ask": gettext_lazy("{who} was asked for a second factor, {what}"),
+    "factor:fail": gettext_lazy("{who} could not be asked for a second factor, {what}"),
+    "factor:reject": gettext_lazy("{who} gave a wrong second factor, {what}"),
+    "factor:spend": gettext_lazy("{who} used a confirmation up, {what}"),
+    "invitation:accept": gettext_lazy("{who} accepted the invitation {what}"),
+    "invitation:make": gettext_lazy("{who} invited somebody, {what}"),
+    "invitation:resend": gettext_lazy("{who} had the invitation {what} sent again"),
+    "invitation:send": gettext_lazy("{who} sent the invitation {what}"),
+    "invitation:withdraw": gettext_lazy("{who} withdrew the invitation {what}"),
+    "journal:enter-key": gettext_lazy("{who} entered the journal's key {what}"),
+    "journal:export": gettext_lazy("{who} exported the journal of {what}"),
+    "journal:verify": gettext_lazy("{who} verified the journal of {what}"),
+    "look:end": gettext_lazy("{who} ended a look inside {what}"),
+    "look:open": gettext_lazy("{who} began a look inside {what}"),
+    "membership:end": gettext_lazy("{who} ended the membership of {what}"),
+    "membership:give": gettext_lazy("{who} gave a role to {what}"),
+    "membership:suspend": gettext_lazy("{who} suspended {what}"),
+    "membership:take": gettext_lazy("{who} took a role from {what}"),
+    "membership:unsuspend": gettext_lazy("{who} let {what} in again"),
+    "notice:send": gettext_lazy("{who} sent a notice about {what}"),
+    "policy:change": gettext_lazy("{who} changed the policy {what}"),
+    "profile:create": gettext_lazy("{who} made a version of the profile {what}"),
+    "request:approve": gettext_lazy("{who} approved {what}"),
+    "request:begin": gettext_lazy("{who} began {what}"),
+    "request:complete": gettext_lazy("{who} completed {what}"),
+    "request:execute": gettext_lazy("{who} handed {what} to the authority"),
+    "request:fail": gettext_lazy("{who} found that {what} failed"),
+    "request:pass validation": gettext_lazy("{who} validated {what}"),
+    "request:recheck": gettext_lazy("{who} sent {what} back to be checked again"),
+    "request:reject": gettext_lazy("{who} rejected {what}"),
+    "request:submit": gettext_lazy("{who} submitted {what}"),
+    "request:withdraw": gettext_lazy("{who} withdrew {what}"),
+    "sign-in:accept": gettext_lazy("{who} signed in"),
+    "sign-in:end": gettext_lazy("{who} signed out"),
+    "sign-in:refuse": gettext_lazy("{who} was refused to sign in as {what}"),
+    "tenant:close": gettext_lazy("{who} closed the tenant {what}"),
+    "tenant:create": gettext_lazy("{who} made the tenant {what}"),
+    "tenant:suspend": gettext_lazy("{who} suspended the tenant {what}"),
+}
+
+ROBOTS: dict[str, Promise] = {
+    "policy:auto": gettext_lazy("The policy"),
+    "nobody": gettext_lazy("Somebody unknown"),
+}
+"""Who acted in nobody's name.  Every other actor that is no person is the portal itself."""
+
+ITSELF = gettext_lazy("The portal itself")
+
+
+def sentence(code: str, who: object, what: object) -> SafeString:
+    """Say in a sentence what a line tells; both parts may be markup."""
+    words = SENTENCES.get(code)
+    if words is None:
+        return format_html(str(_("{who}: {code}, {what}")), who=who, code=format_html("<code>{}</code>", code), what=what)
+    return format_html(str(words), who=who, what=what)
+
+
+def plain(code: str) -> str:
+    """Name a kind of line for a filter: its sentence with dots for the two names."""
+    words = SENTENCES.get(code)
+    return str(words).format(who="…", what="…") if words else code
+
+
+def choices(codes: Iterable[str]) -> list[tuple[str, str]]:
+    return sorted(((code, plain(code)) for code in codes), key=lambda choice: choice[0])
+
+
+def name_of(actor: str, people: Mapping[str, str]) -> str:
+    """Name who acted; a person who is not known any more is shown by their id."""
+    if actor in people:
+        return people[actor]
+    if robot := ROBOTS.get(actor):
+        return str(robot)
+    return str(ITSELF) if ":" in actor else actor
