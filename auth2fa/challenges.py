@@ -176,9 +176,10 @@ def shown(challenge_id: UUID, person: Person, *, deed: str, number: str) -> Wind
 
 
 def lacking(factor: str, person: Person) -> CannotBeAsked | None:
-    """Why *person* could not be asked by *factor*, before any work is put into a deed that needs it."""
+    """Why the person of the caller's unit of work could not be asked, told before any work is put into a deed."""
     asking = factor_of(factor, {})
-    return None if asking.suits(_known(person)) else CannotBeAsked(factor=asking.label)
+    known = replace(person, enrolled=tuple(enrolled()))
+    return None if asking.suits(known) else CannotBeAsked(factor=asking.label)
 
 
 def masked_address(factor: str, person: Person) -> str:

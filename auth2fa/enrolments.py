@@ -84,9 +84,7 @@ def secret_of(enrolment: Enrolment) -> bytes:
 
 def waiting(pk: UUID) -> Enrolment:
     """Lock an enrolment that waits for its first code; raise `EnrolmentOver` where there is none, or no try left."""
-    found = (
-        Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
-    )
+    found = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
     if found is None or found.memory.get("tries", 0) >= TRIES:
         raise EnrolmentOver
     return found

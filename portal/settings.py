@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "lifecycle.certificates",
     "lifecycle.requests",
     "lifecycle.wizards",
+    "lifecycle.administration",
     "portal.notary",
     "portal.web",
     *(["portal.demo"] if config.demo else []),
@@ -95,6 +96,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+PASSWORD_RESET_TIMEOUT = 30 * 60
+
 # __Host- binds a cookie to this very host and to TLS; a demo on plain loopback cannot have it
 _PREFIX = "__Host-" if config.secure else f"demo-{urlsplit(config.origin).port}-"  # cookies do not tell ports apart
 SESSION_ENGINE = "auth2fa.login.sessions"
@@ -128,7 +131,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024  # a file of certificates comes back as text to be confirmed
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [ROOT / "static" / "dist"]

@@ -7,6 +7,7 @@ from portal.config import config
 from portal.foundation.access.guards import Open, guard
 from portal.foundation.access.permissions import Permission
 from portal.web import authorities, health, home
+from portal.web.journal.urls import platform_urlpatterns as platform_journal
 
 handler400 = "portal.web.problems.bad_request"
 handler403 = "portal.web.problems.forbidden"
@@ -18,6 +19,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("auth2fa.urls")),
     path("t/<slug:tenant>/", guard(Permission.TENANT_ENTER, require_safe(home.tenant_home)), name="tenant-home"),
     path("t/<slug:tenant>/", include("lifecycle.wizards.urls")),
+    path("t/<slug:tenant>/people/", include("auth2fa.people.urls")),
+    path("t/<slug:tenant>/", include("lifecycle.administration.urls")),
+    path("t/<slug:tenant>/", include("portal.web.journal.urls")),
+    path("platform/", include("portal.web.platform.urls")),
+    path("platform/", include(platform_journal)),
     path(
         "pki/<slug:tenant_slug>/<slug:authority>-<int:version>.cer",
         guard(Open.ANYBODY, require_safe(authorities.issuer_certificate)),

@@ -38,9 +38,11 @@ from django.contrib.auth.hashers import make_password
 from django.core import mail
 from django.db import connection
 from django.test import Client
+from django_otp.oath import TOTP
 from psycopg2 import sql
 
-from auth2fa import challenges
+from auth2fa import challenges, enrolments
+from auth2fa.models import Enrolment
 from auth2fa.protocol import Person
 from lifecycle.authorities.addresses import crl_url, issuer_url
 from lifecycle.authorities.backends.pkcs11 import key_in
@@ -52,9 +54,10 @@ from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy, SubscriberAgreement
 from lifecycle.requests import services
 from lifecycle.requests.kinds import Kind
-from lifecycle.requests.models import CertificateRequest, request_of
 from lifecycle.requests.looks import identities_of
-from lifecycle.requests.orders import names_to_check
+from lifecycle.requests.models import CertificateRequest, request_of
+from lifecycle.requests.orders import longest_days, names_to_check
+from lifecycle.requests.rechecking import look_again
 from lifecycle.validation.looking import check_now
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
@@ -63,11 +66,12 @@ from portal.config import config
 from portal.demo.postgresql import OWNER, SERVICE_ROLES
 from portal.demo.texts import AGREEMENT, PROFILES
 from portal.foundation import clock
-from portal.foundation.access.models import Membership, User
+from portal.foundation.access import services as access
+from portal.foundation.access.models import Invitation, Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
-from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.token import token_at
 from tests.fakes.zone import Zone
@@ -250,7 +254,17 @@ def next_policies(tenant: Tenant, **changes: Any) -> None:
             Policy(**fresh).save(force_insert=True)
 
 
-_KEPT = ("profile", "operation", "enabled", "agreement", "factor", "factor_settings", "checks_caa", "approvals", "limits")
+_KEPT = (
+    "profile",
+    "operation",
+    "enabled",
+    "agreement",
+    "factor",
+    "factor_settings",
+    "checks_caa",
+    "approvals",
+    "limits",
+)
 
 
 def ask_for_codes(tenant: Tenant) -> None:
@@ -311,9 +325,12 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
         case "subject":
             return {"common_name": wish.get("name", person.name)}
         case "names":
-            return {"email": wish.get("email", person.email), "dns": wish.get("dns", f"www.{person.email.split('@')[1]}")}
+            return {
+                "email": wish.get("email", person.email),
+                "dns": wish.get("dns", f"www.{person.email.split('@')[1]}"),
+            }
         case "validity":
-            return {"days": wish["days"]} if "days" in wish else {}
+            return {"days": str(wish.get("days", longest_days(draft)))}
         case "domains":
             return {}
         case "key":
@@ -327,6 +344,25 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
                 "consent": "on",
             }
     raise AssertionError(f"the world does not know how to answer {step!r}")
+
+
+def at_domains(person: User, tenant: Tenant, *names: str, source: Certificate | None = None) -> CertificateRequest:
+    """Return a draft for a server in which all is answered up to “Domain ownership”; nobody looked at its names."""
+    draft = begun(person, tenant, profile="tls-server", source=source)
+    assert _answered(draft, person, {"dns": "\n".join(names)} if names else {}) == "domains"
+    with acting_for(tenant.pk, person=person.pk):
+        return services.draft_for(draft.pk, by=person.pk)
+
+
+def recheck(request: CertificateRequest, zone: Zone, *, tries: int = 1) -> CertificateRequest:
+    """Do what the validation worker does with a request that was sent back, in the *tries*th try."""
+    task = "lifecycle.requests.tasks.look_again"
+    errand = Errand.objects.filter(task=task, args__0=str(request.pk)).latest("pk")
+    errand.tries = tries
+    with serving("validation"):
+        look_again(errand, request.pk, resolver=zone)
+    with acting_for(request.tenant_id):
+        return request_of(request.pk)
 
 
 def permit(request: CertificateRequest, *, at: datetime | None = None) -> None:
@@ -389,7 +425,8 @@ def submitted(person: User, tenant: Tenant, kind: str | None = None, **wish: Any
 
 def errand_of(request: CertificateRequest) -> Errand:
     """Return the errand that promises to carry *request* out."""
-    return Errand.objects.get(task="lifecycle.requests.tasks.execute_request", args__0=str(request.pk))
+    promised = Errand.objects.filter(task="lifecycle.requests.tasks.execute_request", args__0=str(request.pk))
+    return promised.latest("pk")
 
 
 def carry_out(request: CertificateRequest) -> CertificateRequest:
@@ -409,6 +446,37 @@ def issued(person: User, tenant: Tenant, kind: str | None = None, **wish: Any) -
     assert done.state == "completed", done.why_failed
     with acting_for(tenant.pk):
         return Certificate.objects.with_facts().get(made_from=done.pk)
+
+
+# --- people and what they own ---------------------------------------------------------------------------------------
+
+
+def invited(tenant: Tenant, by: User, *, email: str = "new@acme.example", roles: tuple[Role, ...] = ()) -> Invitation:
+    """Return an invitation that waits for its answer; its mail is an errand in the queue."""
+    with acting_for(tenant.pk, person=by.pk):
+        return access.invite(email=email, name="New Person", roles=roles or (Role.SUBSCRIBER,), by=by.pk)
+
+
+def waiting(person: User) -> Enrolment:
+    """Return an authenticator of *person* whose first code is still to come."""
+    with acting_as(person.pk):
+        return enrolments.begin_totp("Telephone")
+
+
+def code_at(secret: bytes, *, steps: int = 0) -> str:
+    """Return what an authenticator app shows, *steps* of thirty seconds from now."""
+    clockwork = TOTP(secret, drift=steps)
+    clockwork.time = clock.now().timestamp()
+    return f"{clockwork.token():06}"
+
+
+def enrolled(person: User) -> tuple[Enrolment, bytes]:
+    """Return a confirmed authenticator of *person* with its secret; the code of a minute ago is used up."""
+    begun_one = waiting(person)
+    secret = enrolments.secret_of(begun_one)
+    with clock.frozen(clock.now() - timedelta(minutes=1)), acting_as(person.pk):
+        enrolments.confirm(begun_one.pk, code_at(secret))
+    return begun_one, secret
 
 
 # --- fixtures -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from portal.foundation.audit.models import record
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 
+_BACKEND = "auth2fa.login.backend.LocalPassword"
 NOBODY = "nobody"  # who acts before being recognised
 
 
@@ -33,13 +34,27 @@ def sign_in(request: HttpRequest, *, name: str, password: str) -> None:
     with acting_for(PLATFORM):
         if isinstance(user, User):
             throttle.forgive(name, address)
-            record(actor=user.pk, code="sign-in:accept", subject=user.pk, address=address, how="password")
+            _accepted(user, address, how="password")
         else:
             _note("refuse", name, address)
-    if user is None:
+    if not isinstance(user, User):
         raise NotRecognised
+    _begin(request, user)
 
-    login(request, user)  # a new session key, whatever was known before
+
+def sign_in_proven(request: HttpRequest, person: User, *, how: str) -> None:
+    """Give the session to somebody who has just proved who they are: by a link from their mailbox."""
+    with acting_for(PLATFORM):
+        _accepted(person, request.META.get("REMOTE_ADDR", ""), how=how)
+    _begin(request, person)
+
+
+def _accepted(person: User, address: str, *, how: str) -> None:
+    record(actor=person.pk, code="sign-in:accept", subject=person.pk, address=address, how=how)
+
+
+def _begin(request: HttpRequest, person: User) -> None:
+    login(request, person, backend=_BACKEND)  # a new session key, whatever was known before
     note_surroundings(request)
     sweep()
     started = int(clock.now().timestamp())

@@ -4,7 +4,7 @@ Django's database backend, extended in its documented way: the row also says who
 seen when, from where and with what, so that people can see their sessions and end them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -56,6 +56,11 @@ def end_all(person_id: UUID, *, but: str | None = None) -> int:
     if but:
         ending = ending.exclude(session_key=but)
     return ending.delete()[0]
+
+
+def end(person_id: UUID, keys: Sequence[str]) -> int:
+    """End some sessions of a person; return how many there were."""
+    return SignedIn.objects.filter(person_id=person_id, session_key__in=keys).delete()[0]
 
 
 def handle_of(session_key: str) -> str:

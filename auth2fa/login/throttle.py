@@ -109,6 +109,11 @@ def forgive(name: str, address: str) -> None:
             row.update(failures=Greatest(F("failures") - 1, 0))
 
 
+def forgive_name(name: str) -> None:
+    """Let the name begin anew: its owner has proved by other means who they are."""
+    FailedSignIns.objects.filter(key=account_key(name)).delete()
+
+
 def account_key(name: str) -> str:
     """What stands for an account name in the counters and the journal.
 

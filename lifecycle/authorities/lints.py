@@ -174,6 +174,6 @@ ALWAYS = (
 
 
 def warm() -> None:
-    """Pay for pkilint's import and the list of public suffixes now, at a worker's start, not during the first signing."""
+    """Pay now, at a worker's start, for what the first signing would: pkilint's import, the list of public suffixes."""
     standards.warm()
     is_under_public_suffix("example.com")

@@ -42,7 +42,7 @@ class NameKind:
 
     slug: str
     read: Callable[[str], str]  # what a person wrote, as a certificate says it; or `UnusableName`
-    general_name: Callable[[str], x509.GeneralName]
+    general_name: type[x509.DNSName] | type[x509.RFC822Name]
     most: int
     in_dns: bool = False  # it names something whose owner can be asked in the DNS
 
@@ -86,7 +86,7 @@ def _label(text: str, written: str) -> str:
     label = unicodedata.normalize("NFC", written).lower()
     if not label.isascii():
         label = _a_label(text, label)
-    if len(label) > LONGEST_LABEL:
+    if len(label) > LONGEST_LABEL or not label.isascii():
         raise UnusableName(text, _("a part between two dots is longer than {count} characters"), count=LONGEST_LABEL)
     if not _LABEL.fullmatch(label):
         raise UnusableName(text, _("“{part}” is not letters, digits and hyphens within"), part=written)
@@ -99,9 +99,10 @@ def _a_label(text: str, label: str) -> str:
     try:
         return idna.alabel(label).decode()
     except (idna.IDNAError, UnicodeError):
-        raise UnusableName(
-            text, _("“{part}” has letters that names in the DNS do not take (IDNA 2008)"), part=label
-        ) from None
+        if len(f"xn--{label.encode('punycode').decode()}") > LONGEST_LABEL:
+            return label  # whatever else is wrong with it, its length is what to say
+        why = _("“{part}” has letters that names in the DNS do not take (IDNA 2008)")
+        raise UnusableName(text, why, part=label) from None
 
 
 def _is_a_label(label: str) -> bool:

@@ -117,10 +117,15 @@ def new_version(slug: str, wish: Wish, *, seen: int, longest_life: timedelta | N
         raise ProfileChangedMeanwhile(version=newest.version if newest else 0)
     if (wish.trust, wish.area) != (newest.trust, newest.area):
         raise TrustClassIsForGood
-    if (wish.title, wish.authority, wish.content) == (newest.title, newest.authority_id, newest.content):
+    if _meaning(wish) == _meaning(Wish(newest.title, newest.area, newest.trust, newest.authority_id, newest.content)):
         raise ProfileUnchanged
     _enforce(wish, longest_life)
     return _store(wish, slug, newest.version + 1, by)
+
+
+def _meaning(wish: Wish) -> tuple[object, ...]:
+    """What counts of a profile: content that leaves out a default says the same as content that states it."""
+    return wish.title, wish.authority, wish.terms, wish.content.get("about", "")
 
 
 def _enforce(wish: Wish, longest_life: timedelta | None) -> None:

@@ -31,9 +31,6 @@ _MOST_ISSUERS = 3  # of one name that are tried, so that a hostile file cannot k
 _DEEPEST = 10
 _LARGEST_RSA, _LARGEST_EXPONENT = 4096, 32  # bits of issuers' keys: others take too long to verify with
 
-# where warnings are errors, as in tests, what the parser only warns of is no certificate either
-_UNREADABLE = (*sightings.UNREADABLE, Warning)
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -112,7 +109,7 @@ def _certificates_in(der: bytes) -> list[x509.Certificate]:
         found = _looked_at(x509.load_der_x509_certificate(der))
         if found.public_bytes(Encoding.DER) == der:
             return [found]
-    except _UNREADABLE:
+    except sightings.UNREADABLE:
         if secret := sightings.secret_in(der):
             raise errors.SecretGiven(what=secret) from None
         what = None if sightings.is_collection(der) else sightings.sighted(der)
@@ -124,7 +121,7 @@ def _certificates_in(der: bytes) -> list[x509.Certificate]:
 def _is_certificate(der: bytes) -> bool:
     try:
         x509.load_der_x509_certificate(der)
-    except _UNREADABLE:
+    except sightings.UNREADABLE:
         return False
     return True
 
@@ -177,10 +174,12 @@ def _issuers(every: Sequence[x509.Certificate]) -> dict[int, int]:
     issuers = {}
     for number, certificate in enumerate(every):
         named = by_subject.get(certificate.issuer.public_bytes(), [])
-        candidates = [one for one in named if one != number or _says_it_signed_itself(certificate)][:_MOST_ISSUERS]
+        own = [number] if number in named and _says_it_signed_itself(certificate) else []
+        candidates = [*own, *(one for one in named if one != number)][:_MOST_ISSUERS]
         verdicts = {one: _verdict(certificate, every[one]) for one in candidates}
         fitting = [one for one, verdict in verdicts.items() if verdict is _Verdict.FITS]
-        if verdicts and not fitting and _Verdict.UNKNOWN not in verdicts.values():
+        all_tried = len(candidates) >= len(named) - 1
+        if verdicts and all_tried and not fitting and _Verdict.UNKNOWN not in verdicts.values():
             raise errors.SignatureBroken(
                 name=display_name(certificate), issuer=common_name(certificate.issuer) or display_name(certificate)
             )
@@ -205,7 +204,7 @@ def _verdict(certificate: x509.Certificate, issuer: x509.Certificate) -> _Verdic
         certificate.verify_directly_issued_by(issuer)
     except InvalidSignature:
         return _Verdict.BROKEN
-    except _UNREADABLE:
+    except sightings.UNREADABLE:
         return _Verdict.UNKNOWN
     return _Verdict.FITS
 

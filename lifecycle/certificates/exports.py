@@ -15,6 +15,9 @@ from cryptography.x509.oid import NameOID
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.authorities.pasted import sequences_in
+from lifecycle.certificates.models import Certificate
+
 Writer = Callable[[x509.Certificate, Sequence[x509.Certificate]], bytes]
 
 _LONGEST_NAME = 80
@@ -60,6 +63,13 @@ FORMATS = {
         Format("p7b", _("PKCS#7 with chain (.p7b)"), "application/x-pkcs7-certificates", ".p7b", True, _p7b),
     )
 }
+
+
+def chain_of(certificate: Certificate) -> list[x509.Certificate]:
+    """What stands above it: of one that was issued here all, of an uploaded one what came with it, maybe nothing."""
+    if certificate.authority is not None:
+        return certificate.authority.chain()
+    return [x509.load_der_x509_certificate(der) for der in sequences_in(bytes(certificate.chain))]
 
 
 def file_name(certificate: x509.Certificate, form: Format) -> str:

@@ -9,7 +9,6 @@ from django.db.models import OuterRef, Q, Subquery
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.authorities.models import CertificateAuthority, CertificateProfile, CrlShard
-from lifecycle.authorities.pasted import sequences_in
 from portal.foundation import clock
 from portal.foundation.tenancy.models import TenantKey, TenantManager, TenantModel
 
@@ -111,12 +110,6 @@ class Certificate(TenantModel):
     def issuer_word(self) -> str:
         """Whom to ask about it."""
         return self.issuer or str(_("its issuer"))
-
-    def above(self) -> list[x509.Certificate]:
-        """The certificates above it, its issuer first: of an uploaded one those that came with it, maybe none."""
-        if self.authority is not None:
-            return self.authority.chain()
-        return [x509.load_der_x509_certificate(der) for der in sequences_in(bytes(self.chain))]
 
     @property
     def status(self) -> Status:

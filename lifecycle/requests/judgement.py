@@ -4,6 +4,7 @@ A web service that somebody took over can ask, not decide: what policy, consent 
 second factor demand is read here again, under the versions that the request names.
 """
 
+import json
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -71,7 +72,8 @@ SELECT r.*, {", ".join(f'source."{column}" AS "source_{column}"' for column in _
            SELECT DISTINCT ON (c.name, c.identities) c.name, c.identities, c.state, c.reason, c.checked_at
              FROM validation_caacheck c
             WHERE c.tenant_id = r.tenant_id AND c.state <> 'verifying'
-              AND c.name = ANY (ARRAY(SELECT each #>> '{{}}' FROM jsonb_path_query(r.answers, '$.domains.names[*]') each))
+              AND c.name = ANY (ARRAY(
+                  SELECT each #>> '{{}}' FROM jsonb_path_query(r.answers, '$.domains.names[*]') each))
             ORDER BY c.name, c.identities, c.asked_at DESC, c.id DESC) newest) AS looks
   FROM requests_certificaterequest r
   LEFT JOIN certificates_certificate source ON source.tenant_id = r.tenant_id AND source.id = r.predecessor_id
@@ -145,7 +147,7 @@ def _looked(request: CertificateRequest) -> tuple[Looked, ...]:
     identities = identities_of(request)
     checks = {
         row["name"]: CaaCheck(**{**row, "checked_at": datetime.fromisoformat(row["checked_at"])})
-        for row in request.looks or ()  # type: ignore[attr-defined]
+        for row in json.loads(request.looks or "[]")  # type: ignore[attr-defined]
         if row["identities"] == identities
     }
     return judged(names, checks, clock.now())

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from lifecycle.certificates.models import Certificate
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest, Notice, request_of
+from lifecycle.requests.orders import common_name_of
 from portal.config import config
 from portal.foundation.access.models import User
 from portal.foundation.audit.models import record
@@ -85,4 +86,4 @@ def name_of(request: CertificateRequest) -> str:
     """What the request is about, before there is a certificate."""
     if request.predecessor is not None:
         return request.predecessor.name
-    return str(request.answers.get("subject", {}).get("common_name", request.number))
+    return common_name_of(request) or request.number

@@ -67,8 +67,8 @@ def longest_days(request: CertificateRequest) -> int:
 def subject_of(request: CertificateRequest) -> x509.Name:
     if request.meaning.names is Names.LOCKED and request.predecessor:
         return request.predecessor.x509.subject  # 0.R2: byte for byte
-    given = {**request.profile.terms.fixed_subject, "common_name": _first_name(request)}
-    given |= request.answers.get("subject", {})
+    given = {**request.profile.terms.fixed_subject, **request.answers.get("subject", {})}
+    given["common_name"] = common_name_of(request)
     return x509.Name([x509.NameAttribute(oid, given[name]) for name, oid in SUBJECT_FIELDS.items() if given.get(name)])
 
 
@@ -86,8 +86,13 @@ def names_to_check(request: CertificateRequest) -> list[str]:
     return sorted({name.value.lower() for name in names})
 
 
-def _first_name(request: CertificateRequest) -> str:
-    """The common name where nobody is asked for one: CA/B BR 7.1.4.3 wants one of the alternative names, or none."""
+def common_name_of(request: CertificateRequest) -> str:
+    """The common name of a first certificate, "" while nobody knows it.
+
+    Where nobody is asked for one it is an alternative name: CA/B BR 7.1.4.3 wants one of those, or none.
+    """
+    if asked := request.answers.get("subject", {}).get("common_name"):
+        return str(asked)
     names = _listed(request.answers.get("names", {}).get(request.profile.terms.common_name_from))
     return next((name for name in names if len(name) <= LONGEST_COMMON_NAME), "")
 

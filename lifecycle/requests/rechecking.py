@@ -15,6 +15,7 @@ from lifecycle.requests.models import CertificateRequest, request_of
 from lifecycle.requests.notices import send_notice
 from lifecycle.requests.reviewing import AUTO, release
 from lifecycle.requests.states import Event, State
+from lifecycle.validation.caa import Resolver
 from lifecycle.validation.looking import check_now
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand, send
@@ -26,7 +27,7 @@ PATIENCE = 10
 """Times a name is looked up before nobody waits for its servers any longer; ten take about forty minutes."""
 
 
-def look_again(errand: Errand, request_id: UUID) -> None:
+def look_again(errand: Errand, request_id: UUID, *, resolver: Resolver | None = None) -> None:
     """Look at every name whose look does not count any more, and send the request on, or end it.
 
     Raises `TryLater` where a name could not be looked up.  May run twice: a request that is not
@@ -38,7 +39,7 @@ def look_again(errand: Errand, request_id: UUID) -> None:
         identities = identities_of(request)
         validating = request.state == State.VALIDATING
     if validating and wanted:
-        check_now(errand.tenant_id, wanted, identities, by=ROBOT, about=request_id)
+        check_now(errand.tenant_id, wanted, identities, by=ROBOT, about=request_id, resolver=resolver)
     with acting_for(errand.tenant_id):
         request = request_of(request_id, lock=True)
         if request.state == State.VALIDATING:

@@ -5,8 +5,6 @@ Part of one unit of work, like `lifecycle.requests.services`.
 
 from uuid import UUID
 
-from django.db import IntegrityError
-
 from lifecycle.requests.errors import AlreadyJudged, CommentNeeded, OwnRequest
 from lifecycle.requests.models import Approval, CertificateRequest, request_of
 from lifecycle.requests.notices import send_notice
@@ -53,6 +51,13 @@ def release(request: CertificateRequest, *, actor: object) -> bool:
 def given(request: CertificateRequest) -> int:
     """How many reviewers approved; every one counts once, and nobody for a request of their own."""
     return request.approvals.filter(approves=True).exclude(reviewer=request.requested_by).count()
+
+
+def waiting_for(reviewer: UUID) -> "models.QuerySet[CertificateRequest]":
+    """The requests that this person could review and has not."""
+    judged = Approval.objects.filter(request=models.OuterRef("pk"), reviewer=reviewer)
+    waiting = CertificateRequest.objects.filter(~models.Exists(judged), state=State.IN_REVIEW)
+    return waiting.exclude(requested_by=reviewer)
 
 
 def _to_judge(pk: UUID, event: Event, by: UUID) -> CertificateRequest:

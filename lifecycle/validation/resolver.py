@@ -7,6 +7,7 @@ bounded in time, in records and in bytes before anybody reads it.
 """
 
 import re
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,10 +100,12 @@ def _exchange(asked: dns.name.Name, server: Server, seconds: float) -> dns.messa
         asked, dns.rdatatype.CAA, flags=dns.flags.RD | dns.flags.AD, use_edns=0, payload=_PAYLOAD
     )
     ends = time.monotonic() + seconds
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
     try:
-        return dns.query.udp(
-            question, server.host, seconds, server.port, ignore_unexpected=True, raise_on_truncation=True
-        )
+        with socket.socket(family, socket.SOCK_DGRAM) as ours:
+            ours.setblocking(False)
+            ours.connect((server.host, server.port))  # the kernel lets nobody else answer, and says if nobody listens
+            return dns.query.udp(question, server.host, seconds, server.port, raise_on_truncation=True, sock=ours)
     except dns.message.Truncated:
         return dns.query.tcp(question, server.host, max(ends - time.monotonic(), 0.01), server.port)
 
@@ -112,6 +115,8 @@ def _checked(response: dns.message.Message, name: str, server: Server) -> dns.me
     code = response.rcode()
     if code not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         raise LookupFailed(_SAID_NO.get(code, Reason.BAD_ANSWER), name, dns.rcode.to_text(code), str(server))
+    if response.flags & dns.flags.TC:
+        raise LookupFailed(Reason.BAD_ANSWER, name, "truncated", str(server))
     if not response.flags & (dns.flags.RA | dns.flags.AA) or _refers_elsewhere(response):
         raise LookupFailed(Reason.BAD_ANSWER, name, "referral", str(server))
     return response

@@ -10,6 +10,7 @@ from lifecycle.validation.caa import Reason
 from lifecycle.validation.models import CaaCheck
 
 MOST_ISSUERS = 5
+MOST_SHOWN = 300  # characters of what a stranger wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,10 @@ def told(check: CaaCheck) -> Told:
         "name": check.name,
         "owner": kept.get("owner", ""),
         "asked": (kept.get("asked") or [check.name])[-1],
-        "record": kept.get("record", ""),
+        "record": _cut(kept.get("record", "")),
         "issuers": _listed(kept.get("issuers", [])),
     }
-    records = tuple(f'{each["flags"]} {each["tag"]} "{each["value"]}"' for each in kept.get("records", ()))
+    records = tuple(_cut(f'{each["flags"]} {each["tag"]} "{each["value"]}"') for each in kept.get("records", ()))
     return Told(
         str(words.sentence).format(**facts), str(words.next_step).format(**facts), kept.get("publish", ""), records
     )
@@ -105,9 +106,13 @@ def told(check: CaaCheck) -> Told:
 
 def _listed(issuers: list[str]) -> str:
     """The first few of *issuers*; there may be a hundred."""
-    first, rest = issuers[:MOST_ISSUERS], len(issuers) - MOST_ISSUERS
+    first, rest = [_cut(issuer) for issuer in issuers[:MOST_ISSUERS]], len(issuers) - MOST_ISSUERS
     if rest <= 0:
         return ", ".join(first)
     return ngettext("{first} and {rest} other", "{first} and {rest} others", rest).format(
         first=", ".join(first), rest=rest
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -163,7 +163,7 @@ def certificate_list(request: TenantRequest, area: str = "") -> HttpResponse:
 
 
 def certificate_export(request: TenantRequest, area: str = "") -> HttpResponse:
-    """What the list shows, filtered and sorted alike, as CSV; at most `MOST_EXPORTED` rows, and the last line says so."""
+    """What the list shows, filtered and sorted alike, as CSV; where rows are left out, the last line says so."""
     with acting_for(request.tenant.pk):
         filters = CertificateFilters(request, area, _profiles(area))
         by, descending = _order(filters)

@@ -19,6 +19,9 @@ from lifecycle.requests.models import CertificateRequest
 class StepForm(forms.Form):
     """A step's question about a draft."""
 
+    heading: str | Promise = ""  # where the question depends on the draft; else the step's own
+    lead: str | Promise = ""
+
     def __init__(self, data: Any = None, files: Any = None, *, draft: CertificateRequest, **kwargs: Any) -> None:
         self.draft = draft
         super().__init__(data, files, **kwargs)

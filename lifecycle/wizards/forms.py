@@ -1,9 +1,8 @@
-"""The questions of the wizards."""
+"""The questions that every wizard ends with: the key, and the confirmation; and the certificate action screen."""
 
 import base64
 import hashlib
 import json
-import unicodedata
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -11,11 +10,9 @@ from cryptography.x509 import load_der_x509_csr
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.core.validators import EmailValidator
 from django.http import QueryDict
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from lifecycle.authorities.csr import Csr, read_csr
 from lifecycle.authorities.errors import CsrTooLarge, PrivateKeyGiven
@@ -29,111 +26,8 @@ from lifecycle.wizards.flow import StepForm
 from lifecycle.wizards.key_maker import KeyMaker
 from portal.foundation.errors import Refusal
 
-LONGEST_NAME = 64  # RFC 5280 appendix A: ub-common-name, ub-organizational-unit-name
 LONGEST_MESSAGE = 1000
-MOST_ADDRESSES = 10
-LONGEST_LOCAL_PART, LONGEST_ADDRESS = 64, 254  # RFC 5321 4.5.3.1
-LONGEST_SHOWN = 80
 LARGEST_CSR = 64 * 1024
-
-
-def printable(text: str) -> None:
-    """Refuse what a reader of the certificate could not see: control characters, direction marks, a BOM.
-
-    So is U+FFFD, which stands where an encoding was misunderstood.
-    """
-    unseen = {"Cc", "Cf", "Co", "Cs", "Cn"}
-    hidden = [sign for sign in text if unicodedata.category(sign) in unseen or sign == "\N{REPLACEMENT CHARACTER}"]
-    if hidden:
-        names = ", ".join(sorted({f"U+{ord(sign):04X}" for sign in hidden}))
-        raise ValidationError(_("Leave out characters that cannot be seen: {names}.").format(names=names))
-
-
-class NameField(forms.CharField):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=LONGEST_NAME, validators=[printable], **kwargs)
-
-    def to_python(self, value: Any) -> str:
-        return unicodedata.normalize("NFC", " ".join(str(super().to_python(value)).split()))
-
-
-SUBJECT_FIELDS = {
-    "common_name": lambda: NameField(
-        label=gettext_lazy("Name"),
-        help_text=gettext_lazy("The person's full name, as it should stand in signatures."),
-    ),
-    "organizational_unit": lambda: NameField(
-        label=gettext_lazy("Department"), required=False, help_text=gettext_lazy("Leave it empty if there is none.")
-    ),
-}
-"""The fields a profile may ask for, by their name in its terms."""
-
-
-class SubjectForm(StepForm):
-    def __init__(self, *args: Any, draft: CertificateRequest, **kwargs: Any) -> None:
-        super().__init__(*args, draft=draft, **kwargs)
-        for name in draft.profile.terms.subject:
-            self.fields[name] = SUBJECT_FIELDS[name]()
-
-
-_valid = EmailValidator(allowlist=())
-
-
-class Lines(forms.Textarea):
-    """A text in which each line is an answer; what is kept of it is the list."""
-
-    def value_from_datadict(self, data: Any, _files: Any, name: str) -> str:
-        return "\n".join(data.getlist(name) if isinstance(data, QueryDict) else [data.get(name, "")])
-
-    def format_value(self, value: Any) -> str:
-        return "\n".join(value) if isinstance(value, list) else str(value or "")
-
-
-class NamesForm(StepForm):
-    email = forms.CharField(
-        label=gettext_lazy("E-mail addresses"),
-        widget=Lines(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"}),
-        help_text=gettext_lazy("One on each line. Mail from and to these addresses can be signed and encrypted."),
-    )
-
-    def clean_email(self) -> list[str]:
-        addresses = list(dict.fromkeys(_address(line) for line in self.cleaned_data["email"].split() if line))
-        if len(addresses) > MOST_ADDRESSES:
-            raise ValidationError(
-                ngettext(
-                    "One certificate takes at most {count} address.",
-                    "One certificate takes at most {count} addresses.",
-                    MOST_ADDRESSES,
-                ).format(count=MOST_ADDRESSES)
-            )
-        for address in addresses:
-            if not _is_mailbox(address):
-                raise ValidationError(
-                    _("“{address}” is not an e-mail address that a certificate can hold.").format(
-                        address=Truncator(address).chars(LONGEST_SHOWN)
-                    )
-                )
-        return addresses
-
-    def plain_answers(self) -> dict[str, Any]:
-        return {"email": self.cleaned_data["email"]}
-
-
-def _is_mailbox(address: str) -> bool:
-    """Whether it is one mailbox of one domain in ASCII (RFC 9598 addresses need an encoding of their own)."""
-    local, _at, domain = address.rpartition("@")
-    try:
-        _valid(address)
-    except ValidationError:
-        return False
-    # a domain literal names a machine and no domain, and an asterisk reads like a wildcard, which there is not
-    fits = len(local) <= LONGEST_LOCAL_PART and len(address) <= LONGEST_ADDRESS
-    return fits and address.isascii() and "*" not in local and not domain.startswith("[")
-
-
-def _address(text: str) -> str:
-    local, at, domain = text.strip(" ,;<>").rpartition("@")
-    return f"{local}{at}{domain.lower()}"  # RFC 5321 2.4: the domain's case means nothing, the local part's may
 
 
 class KeyForm(StepForm):

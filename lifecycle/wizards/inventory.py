@@ -176,7 +176,7 @@ def certificate_download(request: TenantRequest, pk: UUID, form: str) -> HttpRes
         raise NotHere
     with acting_for(request.tenant.pk):
         certificate = certificate_of(request, pk)
-        chain = certificate.above()
+        chain = exports.chain_of(certificate)
     content = chosen.write(certificate.x509, chain)
     name = exports.file_name(certificate.x509, chosen)
     return HttpResponse(

@@ -16,6 +16,7 @@ from lifecycle.certificates.models import Certificate, Status
 from lifecycle.certificates.naming import alternative_names, printable
 from lifecycle.requests.kinds import MEANING, Kind
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import common_name_of
 from lifecycle.requests.states import WORDS, State
 from portal.foundation import clock
 from portal.foundation.access.models import User
@@ -120,7 +121,7 @@ def title_of(request: CertificateRequest) -> str:
 def subject_word(request: CertificateRequest) -> str:
     if request.predecessor is not None:
         return request.predecessor.name
-    return str(request.answers.get("subject", {}).get("common_name") or "")
+    return common_name_of(request)
 
 
 def key_word(slug: str) -> str:
@@ -258,7 +259,10 @@ _TOLD: dict[str, tuple[str, str, Text]] = {
     "request:begin": ("", "request", gettext_lazy("Request begun")),
     "request:submit": ("busy", "request", gettext_lazy("Request submitted")),
     "agreement:accept": ("good", "good", gettext_lazy("Subscriber agreement accepted")),
+    "approval:give": ("good", "good", gettext_lazy("A reviewer approved")),
     "request:approve": ("good", "good", gettext_lazy("Approved")),
+    "request:reject": ("bad", "bad", gettext_lazy("Rejected by a reviewer")),
+    "request:recheck": ("busy", "request", gettext_lazy("Names are checked again before signing")),
     "request:execute": ("busy", "busy", gettext_lazy("Handed to the authority")),
     "request:complete": ("good", "certificate", gettext_lazy("Certificate issued")),
     "request:fail": ("bad", "bad", gettext_lazy("Failed")),
@@ -273,6 +277,7 @@ _ROBOTS: dict[str, Text] = {
     "policy:auto": gettext_lazy("By policy"),
     "worker:signing": gettext_lazy("By itself"),
     "worker:messages": gettext_lazy("By itself"),
+    "worker:validation": gettext_lazy("By itself"),
 }
 
 

@@ -4,20 +4,25 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from lifecycle.certificates.models import Certificate
+from lifecycle.requests import reviewing
+from lifecycle.requests.errors import AlreadyJudged, CommentNeeded, OwnRequest
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import alternative_names_of, subject_of
 from lifecycle.requests.states import LIFE, OVER, Event, State
 from lifecycle.wizards import presentation as shown
 from lifecycle.wizards.sight import requests_visible_to
 from portal.foundation import clock
+from portal.foundation.access.permissions import Permission
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -25,6 +30,7 @@ from portal.foundation.tenancy.middleware import TenantRequest
 STOP_POLLING = 286
 """What htmx takes as "do not ask again"."""
 
+UNPROCESSABLE = 422
 SLOW = timedelta(seconds=30)
 OFTEN, LESS_OFTEN, AT_FIRST = 2, 5, 30  # seconds
 
@@ -44,6 +50,7 @@ SAID: dict[State, str | Promise] = {
     State.EXECUTING: gettext_lazy("The certificate authority is signing your certificate."),
     State.COMPLETED: gettext_lazy("Your certificate is ready."),
     State.FAILED: gettext_lazy("No certificate was issued."),
+    State.REJECTED: gettext_lazy("A reviewer rejected the request; nothing was issued."),
     State.WITHDRAWN: gettext_lazy("The request was withdrawn; nothing was issued."),
 }
 
@@ -58,14 +65,72 @@ def request_of(request: TenantRequest, pk: UUID) -> CertificateRequest:
 
 def request_page(request: TenantRequest, pk: UUID) -> HttpResponse:
     with acting_for(request.tenant.pk):
+        return _page(request, request_of(request, pk), ReviewForm())
+
+
+def _page(request: TenantRequest, wanted: CertificateRequest, form: "ReviewForm", status: int = 200) -> HttpResponse:
+    context = {
+        **_status(request, wanted),
+        "number": wanted.number,
+        "facts": _facts(request, wanted),
+        "events": shown.happenings([wanted.pk]),
+        "review": _review(request, wanted),
+        "form": form,
+    }
+    return render(request, "requests/progress.html", context, status=status)
+
+
+class ReviewForm(forms.Form):
+    comment = forms.CharField(
+        label=gettext_lazy("Comment"),
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=gettext_lazy("Needed to reject: whoever asked for the certificate reads it."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if "reject" in self.data and not cleaned.get("comment", "").strip() and not self.errors:
+            self.add_error("comment", f"{CommentNeeded()} {CommentNeeded().advice}")
+        return cleaned
+
+
+def request_review(request: TenantRequest, pk: UUID) -> HttpResponse:
+    """Take a reviewer's word: the button that was pressed says which (C7)."""
+    with acting_for(request.tenant.pk, person=request.person.pk):
         wanted = request_of(request, pk)
-        context = {
-            **_status(request, wanted),
-            "number": wanted.number,
-            "facts": _facts(request, wanted),
-            "events": shown.happenings([wanted.pk]),
-        }
-        return render(request, "requests/progress.html", context)
+        form = ReviewForm(request.POST)
+        if not form.is_valid():
+            return _page(request, wanted, form, status=UNPROCESSABLE)
+        comment = form.cleaned_data["comment"]
+        if "reject" in request.POST:
+            reviewing.reject(pk, by=request.person.pk, comment=comment)
+        else:
+            reviewing.approve(pk, by=request.person.pk, comment=comment)
+    return redirect("request-page", tenant=request.tenant.slug, pk=pk)
+
+
+def _review(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any] | None:
+    """What the page says of reviews while it waits for them; None where there is nothing to review."""
+    if wanted.state != State.IN_REVIEW:
+        return None
+    given, needed = reviewing.given(wanted), wanted.policy.approvals
+    said = ngettext("{given} of {needed} review is done.", "{given} of {needed} reviews are done.", needed)
+    mine = Permission.REQUEST_APPROVE in request.seat.permissions
+    why_not = ""
+    if mine and wanted.requested_by == request.person.pk:
+        why_not = f"{OwnRequest()} {OwnRequest().advice}"
+    elif mine and wanted.approvals.filter(reviewer=request.person.pk).exists():
+        why_not = str(AlreadyJudged(missing=needed - given))
+    url = reverse("request-review", kwargs={"tenant": request.tenant.slug, "pk": wanted.pk})
+    return {
+        "said": said.format(given=given, needed=needed),
+        "why_not": why_not,
+        "url": url if mine and not why_not else "",
+        "names": [str(name.value) for name in alternative_names_of(wanted)],
+        "subject": subject_of(wanted).rfc4514_string(),
+    }
 
 
 def request_status(request: TenantRequest, pk: UUID) -> HttpResponse:
@@ -114,9 +179,14 @@ def _detail(wanted: CertificateRequest, state: State) -> str:
         return _("{why} Begin a new request once that is settled; your present certificate goes on working.").format(
             why=wanted.why_failed
         )
+    if state is State.REJECTED:
+        rejection = wanted.approvals.filter(approves=False).first()
+        return _("The reviewer says: {comment}").format(comment=rejection.comment if rejection else "")
     if state in OVER or state is State.DRAFT:
         return ""
     since = f"{wanted.changed_at:%Y-%m-%d %H:%M:%S}"
+    if state is State.IN_REVIEW:
+        return _("Since {time} UTC. It goes on as soon as the reviews are done.").format(time=since)
     if clock.now() - wanted.changed_at < SLOW:
         return _("Since {time} UTC. Usually it takes less than 10 seconds.").format(time=since)
     return _(

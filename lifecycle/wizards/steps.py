@@ -3,8 +3,22 @@
 from django.utils.translation import gettext_lazy as _
 
 from lifecycle.requests.kinds import Names
+from lifecycle.requests.looks import needs_looks
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.wizards.domains import DomainsForm
 from lifecycle.wizards.flow import Step
-from lifecycle.wizards.forms import ConfirmForm, KeyForm, NamesForm, SubjectForm
+from lifecycle.wizards.forms import ConfirmForm, KeyForm
+from lifecycle.wizards.identity import NamesForm, SubjectForm, ValidityForm
+
+
+def _edits(draft: CertificateRequest) -> bool:
+    return draft.meaning.names is Names.EDIT
+
+
+def _in_dns(draft: CertificateRequest) -> bool:
+    """Whether its names have owners in the DNS: then what stays is shown, too, before the names are looked up (0.D)."""
+    return draft.profile.terms.names_are_in_dns
+
 
 STEPS = (
     Step(
@@ -12,16 +26,24 @@ STEPS = (
         _("Name"),
         SubjectForm,
         "wizard/steps/subject.html",
-        lambda draft: draft.meaning.names is Names.EDIT,
+        lambda draft: _edits(draft) or _in_dns(draft),
         heading=_("Whose certificate is it?"),
     ),
     Step(
         "names",
-        _("E-mail addresses"),
+        _("Alternative names"),
         NamesForm,
         "wizard/steps/names.html",
-        lambda draft: draft.meaning.names is Names.EDIT and bool(draft.profile.terms.alternative_names),
-        heading=_("Which addresses is it for?"),
+        lambda draft: (_edits(draft) and bool(draft.profile.terms.alternative_names)) or _in_dns(draft),
+        heading=_("Which names is it for?"),
+    ),
+    Step(
+        "validity",
+        _("Validity"),
+        ValidityForm,
+        "wizard/steps/validity.html",
+        _in_dns,
+        heading=_("How long shall it be valid?"),
     ),
     Step(
         "key",
@@ -33,6 +55,17 @@ STEPS = (
         lead=_(
             "The certificate needs a key pair that is new. We get its certificate signing request (CSR); "
             "the private key stays with you: never paste it here."
+        ),
+    ),
+    Step(
+        "domains",
+        _("Domain ownership"),
+        DomainsForm,
+        "wizard/steps/domains.html",
+        needs_looks,
+        lead=_(
+            "The owner of a name says in the DNS, in its CAA records, which authorities may issue for it. Every name "
+            "is looked up and has to permit ours. That is no proof that a name is yours: you confirm that at the end."
         ),
     ),
     Step("confirm", _("Check and confirm"), ConfirmForm, "wizard/steps/confirm.html", lambda _draft: True),

@@ -3,12 +3,14 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lifecycle.wizards import certificate_lists, inventory, request_lists, request_pages, uploading, views
+from lifecycle.wizards import certificate_lists, entering, inventory, request_lists, uploading, views
+from lifecycle.wizards import request_pages as pages
 from portal.foundation.access.guards import guard
 from portal.foundation.access.permissions import Permission
 
 form = require_http_methods(["GET", "HEAD", "POST"])
 READ, REQUESTS, MAKE = Permission.CERTIFICATE_READ, Permission.REQUEST_READ, Permission.REQUEST_MAKE
+REVIEW = Permission.REQUEST_APPROVE
 
 urlpatterns = [
     path("certificates/", guard(READ, require_safe(certificate_lists.certificate_list)), name="certificate-list"),
@@ -51,12 +53,16 @@ urlpatterns = [
         guard(REQUESTS, require_safe(request_lists.request_export)),
         name="request-export-area",
     ),
-    path("requests/begin/<slug:kind>/", guard(MAKE, form(views.request_start)), name="request-start"),
-    path("requests/<uuid:pk>/", guard(REQUESTS, require_safe(request_pages.request_page)), name="request-page"),
+    path("requests/begin/<slug:kind>/", guard(MAKE, form(entering.request_start)), name="request-start"),
+    path("requests/<uuid:pk>/", guard(REQUESTS, require_safe(pages.request_page)), name="request-page"),
     path(
-        "requests/<uuid:pk>/status/", guard(REQUESTS, require_safe(request_pages.request_status)), name="request-status"
+        "requests/<uuid:pk>/status/", guard(REQUESTS, require_safe(pages.request_status)), name="request-status"
     ),
     path("requests/<uuid:pk>/discard/", guard(MAKE, require_POST(views.request_discard)), name="request-discard"),
+    path("requests/<uuid:pk>/domains/verify/", guard(MAKE, require_POST(views.request_verify)), name="request-verify"),
+    path(
+        "requests/<uuid:pk>/review/", guard(REVIEW, require_POST(pages.request_review)), name="request-review"
+    ),
     path("requests/<uuid:pk>/confirmation/", guard(MAKE, form(views.request_code)), name="request-code"),
     path("requests/<uuid:pk>/<slug:step>/", guard(MAKE, form(views.request_step)), name="request-step"),
 ]

@@ -6,6 +6,7 @@ submits the request, for exactly what the request says then.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -13,18 +14,20 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from auth2fa import challenges
 from auth2fa.errors import ChallengeOver, WrongAnswer
 from auth2fa.models import Challenge
 from auth2fa.protocol import Person
 from lifecycle.requests import services
-from lifecycle.requests.kinds import MEANING, Kind
+from lifecycle.requests.looks import identities_of
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import names_to_check
+from lifecycle.validation.services import ask
 from lifecycle.wizards import presentation as shown
 from lifecycle.wizards.checking import about, confirm_context
-from lifecycle.wizards.entering import begin_from
+from lifecycle.wizards.domains import DomainsForm
 from lifecycle.wizards.flow import Flow, Step, StepForm, as_posted
 from lifecycle.wizards.sight import requests_visible_to
 from lifecycle.wizards.steps import STEPS
@@ -34,43 +37,6 @@ from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
 
 UNPROCESSABLE = 422
-
-
-class StartForm(forms.Form):
-    profile = forms.ChoiceField(
-        label=gettext_lazy("Which kind of certificate?"),
-        widget=forms.RadioSelect,
-        error_messages={"required": gettext_lazy("Choose a kind of certificate.")},
-    )
-
-    def __init__(self, *args: Any, profiles: list[Any], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["profile"]
-        field.choices = [(profile.slug, profile.title) for profile in profiles]  # type: ignore[attr-defined]
-        field.choice_hints = {profile.slug: profile.content.get("about", "") for profile in profiles}  # type: ignore[attr-defined]
-
-
-def request_start(request: TenantRequest, kind: str) -> HttpResponse:
-    """Begin: from a certificate, whose id a button posts, or from a profile that is chosen here."""
-    if kind not in MEANING:
-        raise NotHere
-    wanted = Kind(kind)
-    if MEANING[wanted].starts_from_certificate:
-        return _start_from_certificate(request, wanted)
-    with acting_for(request.tenant.pk):
-        form = StartForm(request.POST or None, profiles=services.may_begin(wanted))
-        if request.method != "POST" or not form.is_valid():
-            context = {"title": MEANING[wanted].action, "form": form}
-            return render(request, "requests/start.html", context, status=UNPROCESSABLE if form.is_bound else 200)
-    return redirect(begin_from(request, wanted, profile=form.cleaned_data["profile"]))
-
-
-def _start_from_certificate(request: TenantRequest, kind: Kind) -> HttpResponse:
-    try:
-        certificate = UUID(request.POST.get("certificate", ""))
-    except ValueError:
-        raise NotHere from None
-    return redirect(begin_from(request, kind, certificate=certificate))
 
 
 def request_step(request: TenantRequest, pk: UUID, step: str) -> HttpResponse:
@@ -164,7 +130,7 @@ class CodeForm(forms.Form):
                 "spellcheck": "false",
             }
         ),
-        error_messages={"required": gettext_lazy("Enter the code from the e-mail.")},
+        error_messages={"required": gettext_lazy("Enter the code.")},
     )
 
 
@@ -265,8 +231,8 @@ def _step_context(request: TenantRequest, flow: Flow, here: Step, form: StepForm
         "rail": flow.rail(here),
         "step": here,
         "body": here.body,
-        "heading": here.heading,
-        "lead": here.lead,
+        "heading": form.heading or here.heading,
+        "lead": form.lead or here.lead,
         "form": form,
         "back_url": _step(request, draft.pk, before) if before else None,
         "button": draft.meaning.title if last else None,
@@ -274,14 +240,70 @@ def _step_context(request: TenantRequest, flow: Flow, here: Step, form: StepForm
         "discard_url": reverse("request-discard", kwargs={"tenant": request.tenant.slug, "pk": draft.pk}),
         **(confirm_context(draft, _step(request, draft.pk, flow.steps[-2])) if last else {}),
         "accepted_keys": getattr(form, "accepted", None),
+        "set_up": _set_up(request, draft, here),
+        **(_domains(request, form) if isinstance(form, DomainsForm) else {}),
+    }
+
+
+def _domains(request: TenantRequest, form: DomainsForm) -> dict[str, Any]:
+    kwargs = {"tenant": request.tenant.slug, "pk": form.draft.pk}
+    return {
+        "verify_url": reverse("request-verify", kwargs=kwargs),
+        "here_url": reverse("request-step", kwargs={**kwargs, "step": "domains"}),
+        "poll_seconds": form.poll_seconds,
+        "not_yet": form.why_not,
+        "button": "" if form.why_not else None,
+    }
+
+
+def request_verify(request: TenantRequest, pk: UUID) -> HttpResponse:
+    """Have names looked up: the one whose button was pressed, or all that are not verified (0.R26)."""
+    with acting_for(request.tenant.pk, person=request.person.pk):
+        draft = _draft(request, pk)
+        if not draft.is_draft:
+            return redirect(_page(request, pk))
+        try:
+            here = Flow(draft, STEPS).reach("domains")
+        except LookupError:
+            raise NotHere from None
+        if here.slug == "domains":
+            names = names_to_check(draft)
+            pressed = [name for name in names if name in request.POST.getlist("name")]
+            ask(pressed or names, identities_of(draft), by=request.person.pk, about=draft.pk)
+    return redirect(_step(request, pk, here))
+
+
+def _set_up(request: TenantRequest, draft: CertificateRequest, here: Step) -> dict[str, Any] | None:
+    """What is missing for the second factor at the end, said before any work is put into the draft."""
+    if not draft.policy.factor or not (missing := challenges.lacking(draft.policy.factor, person_of(request))):
+        return None
+    back = urlencode({"next": _step(request, draft.pk, here)})
+    return {
+        "tone": "watch",
+        "icon": "watch",
+        "title": str(missing),
+        "text": missing.advice,
+        "url": f"{reverse('authenticator-add')}?{back}",
+        "word": _("Set up your authenticator"),
     }
 
 
 def _why(request: TenantRequest, draft: CertificateRequest) -> str:
+    after = ngettext(
+        "Then {count} reviewer has to approve the request.",
+        "Then {count} reviewers have to approve the request.",
+        draft.policy.approvals,
+    ).format(count=draft.policy.approvals)
     if not draft.policy.factor:
-        return _("The certificate is made at once.")
+        return after if draft.policy.approvals else _("The certificate is made at once.")
+    address = challenges.masked_address(draft.policy.factor, person_of(request))
+    if not address:
+        after = after if draft.policy.approvals else _("When it is accepted, the certificate is made at once.")
+        return _("Next, you enter a code from your authenticator. {after}").format(after=after)
+    if draft.policy.approvals:
+        return _("Next, a code goes to {address}. {after}").format(address=address, after=after)
     return _("Next, a code goes to {address}. When it is accepted, the certificate is made at once.").format(
-        address=challenges.masked_address(draft.policy.factor, person_of(request))
+        address=address
     )
 
 

@@ -1,4 +1,4 @@
-"""The operator's own PostgreSQL, Redis and token in the place of the embedded ones."""
+"""The operator's own PostgreSQL, Redis, token and resolvers in the place of the embedded ones."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg2
 import redis
 
-from portal.demo.embedded import ONCE, TOKEN_SERVICES
+from portal.demo.embedded import ONCE, RESOLVING_SERVICES, TOKEN_SERVICES
 from portal.demo.places import Unusable
 
 
@@ -81,3 +81,17 @@ class OwnToken:
             return {}
         named = {"PKCS11_MODULE": self.module, "PKCS11_TOKEN": self.label, "PKCS11_PIN_FILE": self.pin_file}
         return {**self.more, **named}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnResolvers:
+    addresses: str
+
+    def start(self) -> None:
+        """Nothing to do: the configuration checks the addresses, and a look that fails says so."""
+
+    def stop(self) -> None:
+        """Leave them alone: they are not ours."""
+
+    def environment(self, service: str) -> dict[str, str]:
+        return {"DNS_RESOLVERS": self.addresses} if service in RESOLVING_SERVICES else {}

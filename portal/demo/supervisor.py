@@ -77,7 +77,10 @@ class Demo:
     def start(self) -> None:
         """Start everything, in the order in which one needs the other; raise `Unusable` where that fails."""
         around = self.surroundings
-        for name, service in (("postgresql", around.database), ("redis", around.broker), ("token", around.token)):
+        servers = {
+            "postgresql": around.database, "redis": around.broker, "token": around.token, "name server": around.names,
+        }  # fmt: skip
+        for name, service in servers.items():
             with told(name):
                 self.started.append(service)
                 service.start()

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portal.demo.child import bare_environment
-from portal.demo.embedded import TOKEN_SERVICES, Redis, SoftHsm
-from portal.demo.external import OwnPostgreSQL, OwnRedis, OwnToken
+from portal.demo.embedded import TOKEN_SERVICES, NameServer, Redis, SoftHsm
+from portal.demo.external import OwnPostgreSQL, OwnRedis, OwnResolvers, OwnToken
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import PostgreSQL
 
@@ -20,7 +20,7 @@ _OURS = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "PORTAL_SECRET_KEY_F
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The three services that all others need, embedded or the operator's own, and the environments made from them."""
+    """The four services that all others need, embedded or the operator's own, and the environments made from them."""
 
     places: Places
     port: int
@@ -28,6 +28,7 @@ class Surroundings:
     database: PostgreSQL | OwnPostgreSQL
     broker: Redis | OwnRedis
     token: SoftHsm | OwnToken
+    names: NameServer | OwnResolvers
 
     @classmethod
     def chosen(cls, places: Places, port: int, source: Mapping[str, str]) -> "Surroundings":
@@ -35,6 +36,7 @@ class Surroundings:
         database = _given(source, "DATABASE_URL", "DATABASE_OWNER_URL")
         broker = _given(source, "REDIS_URL")
         token = _given(source, "PKCS11_MODULE", "PKCS11_TOKEN", "PKCS11_PIN_FILE")
+        resolvers = _given(source, "DNS_RESOLVERS")
         # a vendor's PKCS#11 module may look for anything in the environment, except for what is another service's
         harmless = {name: value for name, value in source.items() if name not in _OURS}
         return cls(
@@ -46,6 +48,7 @@ class Surroundings:
             else PostgreSQL(places, major=source.get("EMBEDDED_POSTGRESQL", "18")),
             OwnRedis(broker[0]) if broker else Redis(places),
             OwnToken(token[0], token[1], token[2], harmless) if token else SoftHsm(places),
+            OwnResolvers(resolvers[0]) if resolvers else NameServer(places),
         )
 
     @property
@@ -69,6 +72,7 @@ class Surroundings:
             **self.database.environment(service),
             **self.broker.environment(service),
             **self.token.environment(service),
+            **self.names.environment(service),
             **self._journal(service),
         }
 

@@ -17,7 +17,6 @@ from lifecycle.authorities.models import CertificateProfile
 from portal.foundation.access.permissions import Permission
 from portal.foundation.tenancy.context import current_unit
 from portal.foundation.tenancy.middleware import Seat
-from portal.foundation.tenancy.models import PLATFORM
 
 THEMES = ("light", "dark")
 
@@ -80,8 +79,27 @@ SECTIONS = (
         ),
     ),
     # what the role adds: Policies, Profiles, Agreements, People, Journal
-    Section(_("Your duties"), ()),
-    Section(_("Platform"), (), of_platform=True),
+    Section(
+        _("Your duties"),
+        (
+            Place(_("Policies"), "policy", "policy-list", Permission.RULES_READ, ("policy-",)),
+            Place(_("Profiles"), "certificate", "profile-list", Permission.RULES_READ, ("profile-",)),
+            Place(_("Agreements"), "request", "agreement-list", Permission.RULES_READ, ("agreement-",)),
+            Place(_("People"), "people", "people-list", Permission.PEOPLE_READ, ("people-", "person", "invitation-")),
+            Place(_("Journal"), "audit", "journal", Permission.JOURNAL_READ, ("journal-",)),
+        ),
+    ),
+    Section(
+        _("Platform"),
+        (
+            Place(_("Overview"), "home", "platform-overview", Permission.PLATFORM_OPERATE),
+            Place(_("Tenants"), "people", "platform-tenants", Permission.PLATFORM_OPERATE, ("platform-tenant",)),
+            Place(_("Authorities and tokens"), "certificate", "platform-authorities", Permission.PLATFORM_OPERATE),
+            Place(_("Errands"), "request", "platform-errands", Permission.PLATFORM_OPERATE, ("platform-errand-",)),
+            Place(_("Journal"), "audit", "platform-journal", Permission.PLATFORM_OPERATE, ("platform-journal-",)),
+        ),
+        of_platform=True,
+    ),
 )
 
 
@@ -94,6 +112,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "nav": _navigation(request, seat) if seat else (),
         "areas": _areas(request, seat) if seat else (),
         "tenants": SimpleLazyObject(lambda: _choices(request)),
+        "operates": SimpleLazyObject(lambda: any(seat.of_platform for seat in getattr(request, "seats", ()))),
         "theme": theme if theme in THEMES else "",
     }
 
@@ -158,5 +177,5 @@ def _choices(request: HttpRequest) -> list[TenantChoice]:
             roles_label=", ".join(sorted(str(role.label) for role in seat.roles)),
         )
         for seat in seats
-        if seat.tenant.pk != PLATFORM
+        if not seat.of_platform
     ]

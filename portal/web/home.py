@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -15,6 +16,7 @@ from django.utils.translation import ngettext
 from lifecycle.certificates.models import Status
 from lifecycle.certificates.selectors import Wanted, inventory
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.reviewing import waiting_for
 from lifecycle.requests.states import UNDER_WAY, State
 from lifecycle.wizards import presentation as shown
 from lifecycle.wizards.sight import certificates_visible_to, requests_visible_to
@@ -22,7 +24,6 @@ from portal.foundation import clock
 from portal.foundation.access.permissions import Permission
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.middleware import PersonRequest, TenantRequest
-from portal.foundation.tenancy.models import PLATFORM
 
 MOST = 8
 MONTHS = 12
@@ -31,8 +32,11 @@ NEWS = timedelta(days=7)
 
 def home(request: PersonRequest) -> HttpResponse:
     """Straight into the only tenant there is, or the choice between several."""
-    seats = [seat for seat in request.seats if seat.tenant.pk != PLATFORM]
-    if len(seats) == 1:
+    seats = [seat for seat in request.seats if not seat.of_platform]
+    operates = any(seat.of_platform for seat in request.seats)
+    if operates and not seats:
+        return redirect("platform-overview")
+    if len(seats) == 1 and not operates:
         return redirect("tenant-home", tenant=seats[0].tenant.slug)
     return render(request, "account/tenants.html")
 
@@ -40,7 +44,7 @@ def home(request: PersonRequest) -> HttpResponse:
 def tenant_home(request: TenantRequest) -> HttpResponse:
     with acting_for(request.tenant.pk):
         reads = Permission.CERTIFICATE_READ in request.seat.permissions
-        attention = _attention(request) if reads else []
+        attention = [*_reviews(request), *_attention(request)] if reads else []
         heading = (
             ngettext("{count} thing needs you", "{count} things need you", len(attention)).format(count=len(attention))
             if attention
@@ -61,6 +65,30 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
 def _mine(request: TenantRequest) -> QuerySet[CertificateRequest]:
     requests = CertificateRequest.objects.filter(requested_by=request.person.pk)
     return requests.select_related("profile", "predecessor").order_by("-pk")
+
+
+def _reviews(request: TenantRequest) -> list[dict[str, Any]]:
+    """How many requests wait for this reviewer; the list shows which."""
+    if Permission.REQUEST_APPROVE not in request.seat.permissions:
+        return []
+    waiting = waiting_for(request.person.pk).order_by("changed_at")
+    oldest = waiting.first()
+    if oldest is None:
+        return []
+    count = waiting.count()
+    return [
+        {
+            "tone": "wait",
+            "icon": "wait",
+            "what": ngettext(
+                "{count} request waits for your review", "{count} requests wait for your review", count
+            ).format(count=count),
+            "url": f"{reverse('request-list', kwargs={'tenant': request.tenant.slug})}?{urlencode({'state': State.IN_REVIEW})}",
+            "when": _("Since {day}").format(day=f"{oldest.changed_at:%Y-%m-%d}"),
+            "why": _("Whoever asked waits for it."),
+            "word": _("Review"),
+        }
+    ]
 
 
 def _attention(request: TenantRequest) -> list[dict[str, Any]]:

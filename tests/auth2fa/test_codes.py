@@ -14,7 +14,7 @@ from auth2fa import challenges
 from auth2fa.couriers import Message, SmtpCourier
 from auth2fa.errors import ChallengeOver, CodeSentAMomentAgo, CourierFailed, WrongAnswer
 from auth2fa.factors.codes import CodeSettings, EmailCode
-from auth2fa.protocol import AskForCode, Person, Rejected
+from auth2fa.protocol import AskForCode, Memory, Person, Rejected
 from auth2fa.registry import FACTORS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,7 +90,7 @@ def test_the_hash_is_over_the_challenge_as_well(ada):
     factor.begin(ada, notes, "x")
     [code] = pigeon.codes()
 
-    assert factor.verify(ada, notes, {"code": code}) == {}
+    assert factor.verify(ada, notes, {"code": code}) == Memory()
     with pytest.raises(Rejected, match="wrong code"):
         factor.verify(ada, notes | {"challenge": "d"}, {"code": code})
 
@@ -223,7 +223,7 @@ def test_the_prompt_shows_where_to_look_and_nothing_else(ada):
 
     assert pigeon.flights[0][0] == "ada@example.test"
     assert len(pigeon.codes()[0]) == 8
-    assert prompt == AskForCode("a•••@example.test", 8)
+    assert prompt == AskForCode(digits=8, masked="a•••@example.test")
 
 
 def test_codes_use_all_digits_and_keep_leading_noughts(ada):

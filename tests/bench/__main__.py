@@ -8,7 +8,6 @@ issuance is errand due -> request completed.
 # ruff: noqa: T201 - it talks to a terminal
 
 import argparse
-import os
 import shutil
 import signal
 import sys
@@ -25,16 +24,15 @@ import redis
 from celery import Celery
 
 from portal.demo.child import Child, bare_environment, wait_until
-from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.embedded import NameServer, Redis, SoftHsm
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command
 from portal.demo.surroundings import Surroundings
-from tests.bench import readings
+from tests.bench import pages, readings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300.0
-CORES = os.cpu_count() or 1
 COUNTED = 100  # issuances whose statements are counted
 KINDS = ("issue", "rekey")
 ATTEMPTS, QUIET = 3, 0.1  # a run in which others had more than a tenth of the machine says little
@@ -64,7 +62,9 @@ class Bench:
     def __init__(self, var: Path) -> None:
         places = Places(var)
         self.places, self.database, self.broker = places, PostgreSQL(places), Redis(places)
-        self.around = Surroundings(places, 8000, bare_environment(), self.database, self.broker, SoftHsm(places))
+        self.around = Surroundings(
+            places, 8000, bare_environment(), self.database, self.broker, SoftHsm(places), NameServer(places)
+        )
         self._bell = Celery(broker=self.broker.url())
 
     def __enter__(self) -> Self:
@@ -119,7 +119,9 @@ class Bench:
             if parked := self._open():
                 raise Unusable(f"{parked} of {count} errands were parked; see {self.places.var / 'log'}")
             used = [now - then for now, then in zip(self._used(running), before, strict=True)]
-            return Run(count, seconds, used[0], used[1], max(0.0, used[2] - used[0] - used[1]) / (seconds * CORES))
+            return Run(
+                count, seconds, used[0], used[1], max(0.0, used[2] - used[0] - used[1]) / (seconds * readings.CORES)
+            )
 
     def count_statements(self) -> readings.Said:
         """Let one worker issue everything that is there while the server writes down whatever it is told."""
@@ -225,7 +227,7 @@ def _quiet() -> bool:
     """Look for two seconds whether others leave the machine alone."""
     before = readings.machine_seconds()
     time.sleep(2.0)
-    return readings.machine_seconds() - before < QUIET * 2.0 * CORES
+    return readings.machine_seconds() - before < QUIET * 2.0 * readings.CORES
 
 
 def undisturbed(bench: Bench, kind: str, workers: int, count: int) -> Run:
@@ -244,19 +246,30 @@ def _row(what: str, issue: str, rekey: str, goal: str) -> None:
 def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--count", type=int, default=600, help="issuances of each measured run")
-    count = asked.parse_args().count
+    asked.add_argument("--runs", type=int, default=200, help="how often each page is opened")
+    asked.add_argument("--var", type=Path, default=ROOT / "var" / "bench", help="where the crowd of certificates stays")
+    asked.add_argument("--only", choices=("issuing", "pages"), help="one part of it")
+    told = asked.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        if told.only != "pages":
+            _measure_issuing(told.count)
+        if told.only != "issuing":
+            pages.measure(told.var, told.runs)
+    except Unusable as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _measure_issuing(count: int) -> None:
     var = Path(tempfile.mkdtemp(prefix="portal-bench-"))
     var.chmod(0o711)  # PostgreSQL's account must walk through when root runs this
     try:
         with Bench(var) as bench:
             measure(bench, count)
-    except Unusable as fault:
-        print(fault, file=sys.stderr)
-        return 1
     finally:
         shutil.rmtree(var, ignore_errors=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+CORES = os.cpu_count() or 1
 _TICK = os.sysconf("SC_CLK_TCK")
 
 

@@ -65,6 +65,14 @@ class Device:
     def count(self, call: str) -> int:
         return self._log.read_text().split("\n").count(call) if self._log.exists() else 0
 
+    def note_digest(self, data: bytes) -> None:
+        with (self.folder / "digests").open("a") as digests:
+            digests.write(f"{data.hex()}\n")
+
+    def digests(self) -> list[str]:
+        """Return everything that the token was asked to sign, whatever it answered."""
+        return (self.folder / "digests").read_text().split()
+
     def meet(self, call: str) -> Any:
         """Write down that *call* was made, and fail if it is to; None means that the real token shall answer."""
         signed = self.count("sign")
@@ -122,5 +130,6 @@ class _Key(pkcs11.SignMixin):  # type: ignore[misc]
         return self._inner[attribute]
 
     def sign(self, data: bytes, **how: Any) -> bytes:
+        self._device.note_digest(data)
         instead = self._device.meet("sign")
         return bytes(self._inner.sign(data, **how)) if instead is None else bytes(instead)

@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rrset
 
 from portal.config import Server
-from tests.fakes.knot import free_port
+from portal.demo.embedded import free_port
 
 Fault = Callable[[dns.message.Message, bool], bytes | None]
 """Makes of a question, and whether it came over TCP, the bytes of an answer; None is silence."""

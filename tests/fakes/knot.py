@@ -4,7 +4,6 @@ It is authoritative for every zone it is given, the root among them, so that a c
 with an answer as it does behind a resolver.
 """
 
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import dns.query
 
 from portal.config import Server
 from portal.demo.child import Child, await_health, bare_environment
+from portal.demo.embedded import free_port
 
 ROOT_ZONE = """\
 $ORIGIN .
@@ -24,19 +24,6 @@ ns.test.    A    127.0.0.1
 lame.       NS   ns.lame.
 ns.lame.    A    127.0.0.1
 """
-
-
-def free_port() -> int:
-    """Return a port that UDP and TCP both leave to us."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass(slots=True)

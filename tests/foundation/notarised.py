@@ -1,4 +1,4 @@
-"""A journal that is sealed and signed as in production: the relay's sealer, the signing worker's grants, the real token."""
+"""A journal sealed and signed as in production: the relay's sealer, the signing worker's grants, the real token."""
 
 from pathlib import Path
 from uuid import UUID

@@ -2,8 +2,6 @@
 
 import json
 import random  # noqa: TID251 - the same five hundred every time
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
@@ -55,12 +53,14 @@ class Forger:
     globex: UUID
     dice: random.Random
     own_key: ec.EllipticCurvePrivateKey
+    cut_at: int = 0
 
     def do(self, statement: str, **values: Any) -> int:
         self.owner.execute("SET session_replication_role = replica")
         self.owner.execute(statement, {"acme": str(self.acme), "globex": str(self.globex), **values})
+        rows = self.owner.rowcount
         self.owner.execute("SET session_replication_role = origin")
-        return self.owner.rowcount
+        return rows
 
     def row(self, until: int = ROWS) -> int:
         return self.dice.randint(1, until)
@@ -76,7 +76,7 @@ class Forger:
             return [(link.seal, link.event) for link in chain.page(after=0)]
 
     def write_anew(self, links: list[tuple[AuditSeal, AuditEvent]]) -> None:
-        """Compute every digest and seal from the start, without a fault, and store the chain in the place of the old."""
+        """Compute every digest and seal from the start, without a fault, and store the chain instead of the old."""
         self.do(f"DELETE FROM {SEAL} WHERE tenant_id = %(acme)s")
         self.do(f"DELETE FROM {EVENT} WHERE tenant_id = %(acme)s")
         previous = START
@@ -380,7 +380,7 @@ def restore(owner, signed_chain, without_unique_keys):
 
 
 def exported(tenant, path: Path, **more: Any) -> Path:
-    path.write_bytes(b"".join(stream(Scope(tenant, chain.FOREVER, {}, **more))))
+    path.write_bytes(b"".join(stream(Scope(tenant, chain.FOREVER, clock.now() + 2 * SEALED_WITHIN, {}, **more))))
     return path
 
 

@@ -16,7 +16,7 @@ from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent, record
 from portal.foundation.errors import Refusal
 from portal.foundation.outbox import bell, drain, heartbeat
-from portal.foundation.outbox.drain import BATCH, LEASE, TryLater, claim, run
+from portal.foundation.outbox.drain import BATCH, LEASE, LONGEST_ABSENCE, TryLater, WorldAway, claim, run
 from portal.foundation.outbox.models import Errand, Heartbeat, send, waiting
 from portal.foundation.outbox.registry import Task, errand, task_named
 from portal.foundation.outbox.relay import forget_what_is_done, ring_for_what_is_due, wake_everybody
@@ -56,6 +56,21 @@ def comes_too_early(promised: Errand) -> None:
     with acting_for(promised.tenant_id):
         note(promised)
         raise TryLater("the token is away")
+
+
+@errand(queue="messages", tries=2)
+def finds_the_world_away(promised: Errand) -> None:
+    with acting_for(promised.tenant_id):
+        note(promised)
+        raise WorldAway("the token is away")
+
+
+world = {"ready": True}
+
+
+@errand(queue="messages", ready=lambda: world["ready"])
+def needs_the_world(promised: Errand) -> None:
+    does_it.run(promised)
 
 
 @errand(queue="messages", tries=3)
@@ -429,6 +444,70 @@ def test_the_wait_doubles_from_five_seconds_to_ten_minutes_and_after_twenty_trie
     assert promised.parked_at
     assert promised.last_error == "TryLater: the token is away"
     assert claimed() == []
+
+
+def test_a_world_that_is_away_costs_no_try_and_is_asked_for_twice_a_minute(promise, acme, owner):
+    promised = promise(finds_the_world_away)
+    for _ in range(30):
+        owner.execute("UPDATE outbox_errand SET due_at = now() - interval '1 second'")
+        worked(promised)
+        assert timedelta(seconds=3) < promised.due_at - clock.now() <= timedelta(seconds=30)
+    assert (promised.tries, promised.parked_at, promised.done_at, promised.leased_until) == (0, None, None, None)
+    assert promised.last_error == "WorldAway: the token is away"
+    assert effects(acme.pk) == []
+    owner.execute("UPDATE outbox_errand SET due_at = now(), away_since = now() - interval '1 day'")
+    worked(promised)
+    assert promised.due_at - clock.now() == pytest.approx(timedelta(seconds=30), abs=timedelta(seconds=2))
+
+
+def test_an_errand_that_finds_the_world_away_for_a_week_is_parked_for_somebody_to_look(promise, owner):
+    promised = promise(finds_the_world_away)
+    worked(promised)
+    owner.execute("UPDATE outbox_errand SET due_at = now(), away_since = now() - %s", [LONGEST_ABSENCE])
+    worked(promised)
+    assert promised.parked_at
+    assert promised.away_since is None  # whoever takes it up again begins a new week
+
+
+def test_any_other_failure_ends_the_absence_and_costs_its_try(promise, owner):
+    """An errand that is away now and then, and fails in between, is not spared for ever."""
+    promised = promise(comes_too_early)
+    owner.execute("UPDATE outbox_errand SET away_since = now() - interval '6 days', tries = 19")
+    worked(promised)
+    assert (promised.tries, promised.away_since) == (20, None)
+    assert promised.parked_at
+
+
+def test_what_this_worker_cannot_do_now_is_not_claimed_and_stops_nobody_else(promise, acme, globex, monkeypatch):
+    away, other = promise(needs_the_world, "away"), promise(does_it, "other")
+    theirs = promise(needs_the_world, "theirs", tenant=globex.pk)
+    monkeypatch.setitem(world, "ready", False)
+    before = Errand.objects.filter(pk__in=[away.pk, theirs.pk]).values().order_by("pk")
+    seen = list(before)
+    with serving("messages"):
+        assert drain.drain("messages") == 1
+    assert list(before.all()) == seen  # no try, no lease, no word
+    assert effects(acme.pk) == ["other"]
+    monkeypatch.setitem(world, "ready", True)
+    with serving("messages"):
+        assert drain.drain("messages") == 2
+    assert effects(acme.pk) == ["other", "away"]
+    assert effects(globex.pk) == ["theirs"]
+    other.refresh_from_db()
+    assert other.done_at
+
+
+def test_whoever_came_too_late_changes_nothing_even_if_the_tries_are_the_same(promise, owner):
+    """An absence gives its try back, so tries do not tell one claim from the next; the lease does."""
+    promised = promise(comes_too_early)
+    [slow] = claimed()
+    owner.execute("UPDATE outbox_errand SET leased_until = now() - interval '1 millisecond', tries = 0")
+    [fresh] = claimed()
+    assert fresh.tries == slow.tries
+    with serving("messages"):
+        run(slow)
+    promised.refresh_from_db()
+    assert (promised.leased_until, promised.last_error) == (fresh.leased_until, "")
 
 
 def test_a_task_may_have_fewer_tries(promise, owner):

@@ -5,9 +5,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
 
 import pytest
 from cryptography import x509
@@ -24,13 +22,16 @@ from lifecycle.authorities.keys import KEY_KINDS, PrivateKey, kind_of, spki
 from lifecycle.certificates.models import Certificate
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards.key_maker import BROWSER_KINDS
+from portal.demo.child import wait_until
 from portal.foundation.access.models import User
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from tests.journeys.conftest import Surfer
 from tests.journeys.hands import Hand, Keyboard, Mouse
+from tests.journeys.live import Portal
 from tests.journeys.test_every_page import AXE, HEAVIEST, _looked_at
 from tests.journeys.test_journeys import download, verifies
+from tests.journeys.wire import Wire, holds
 from tests.world import begun, csr
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -38,7 +39,6 @@ pytestmark = pytest.mark.xdist_group("browser")
 PASSWORD = "four Zebras, 2 rivers"  # of the key file
 HERE, GIVEN = "Make the key in this browser", "Give us a CSR"
 FILE = "Petra-Novakova.key"
-LONGEST_NUMBER = 512  # bytes: the private exponent of RSA 4096
 
 
 def at_key(page: Page, draft: CertificateRequest) -> Mouse:
@@ -84,44 +84,6 @@ def kept_csr(draft: CertificateRequest) -> str:
 # --- what goes over the wire -----------------------------------------------------------------------------------------
 
 
-class Wire:
-    """Everything that a page's requests carry: address, headers, body.  Ask it when they are over."""
-
-    def __init__(self, page: Page) -> None:
-        self._requests: list[object] = []
-        page.on("request", lambda request: self._requests.append(request))  # noqa: PLW0108 - it must be a function
-
-    @cached_property
-    def sent(self) -> list[bytes]:
-        return [_whole(request) for request in self._requests]
-
-    def holds(self, secret: bytes) -> bool:
-        """Whether *secret* was sent, as it is or in any of the shapes that bytes are usually sent in."""
-        return any(shape in body for body in self.sent for shape in _shapes(secret))
-
-
-def _whole(request: object) -> bytes:
-    headers = "\n".join(f"{name}: {value}" for name, value in request.all_headers().items())  # type: ignore[attr-defined]
-    body = request.post_data_buffer or b""  # type: ignore[attr-defined]
-    raw = b"\n".join((request.url.encode(), headers.encode(), body))  # type: ignore[attr-defined]
-    seen = unquote_to_bytes(raw.replace(b"+", b" ")), unquote_to_bytes(raw), raw
-    return b"\0".join((*seen, *(re.sub(rb"\s", b"", one) for one in seen)))
-
-
-def _shapes(secret: bytes) -> Iterator[bytes]:
-    yield secret
-    yield re.sub(rb"\s", b"", secret)  # also what `Wire` has without its spaces
-    yield secret.hex().encode()
-    yield secret.hex().upper().encode()
-    if len(secret) <= LONGEST_NUMBER:
-        yield str(int.from_bytes(secret)).encode()
-    yield ",".join(map(str, secret)).encode()
-    for lead in range(3):  # the three ways in which it can lie in a longer text of base64
-        text = base64.b64encode(bytes(lead) + secret)[-(-lead * 8 // 6) :].rstrip(b"=")[:-1]
-        yield text
-        yield text.translate(bytes.maketrans(b"+/", b"-_"))
-
-
 def secrets_of(key: PrivateKey, file: Path) -> dict[str, bytes]:
     """The private parts of *key*, by name, and the sealed file itself."""
     numbers = key.private_numbers()
@@ -141,14 +103,12 @@ def secrets_of(key: PrivateKey, file: Path) -> dict[str, bytes]:
     }
 
 
-def in_storage(page: Page) -> str:
-    """Everything that the page could have put aside in this browser."""
-    return str(
-        page.evaluate(
-            """async () => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie,
-                await indexedDB.databases(), await caches.keys(), history.state, window.name])"""
-        )
-    )
+def in_storage(page: Page) -> bytes:
+    """Everything that the page could have put aside in this browser, beside a mark of ours."""
+    script = """async () => { sessionStorage.mark = "seen"; return JSON.stringify([{ ...localStorage },
+        { ...sessionStorage }, document.cookie, await indexedDB.databases(), await caches.keys(), history.state,
+        window.name]); }"""
+    return str(page.evaluate(script)).encode()
 
 
 def openssl(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -156,11 +116,16 @@ def openssl(*words: object, stdin: str = "") -> subprocess.CompletedProcess[str]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
+@pytest.fixture
+def wire(portal: Portal) -> Iterator[Wire]:
+    with Wire(portal.port) as wire:
+        yield wire
+
+
 @pytest.mark.parametrize("kind", BROWSER_KINDS)
-def test_each_kind_is_made_saved_and_never_sent(portal, surf, petra, acme, tmp_path, kind):
+def test_each_kind_is_made_saved_and_never_sent(wire, surf, petra, acme, tmp_path, kind):
     draft = begun(petra, acme, profile="desktop-signing")
-    page = surf(petra)
-    wire = Wire(page)
+    page = surf(petra, proxy={"server": wire.address})
     page.goto(f"/t/acme/requests/{draft.pk}/subject/")
     hand = Mouse(page)
     hand.write("Name", "Petra Nováková")
@@ -180,36 +145,42 @@ def test_each_kind_is_made_saved_and_never_sent(portal, surf, petra, acme, tmp_p
     assert list(asked.subject) == []
     assert spki(asked.public_key()) == spki(key.public_key())
     assert type(asked.signature_hash_algorithm) is KEY_KINDS[kind].digest
-    leaked = [name for name, secret in secrets_of(key, file).items() if wire.holds(secret)]
-    assert leaked == []
-    assert wire.holds(spki(key.public_key())[-32:]), "the instrument sees what is sent"
-    assert not any(name in stored for name in ("PRIVATE KEY", PASSWORD, '"d"', '"kty"'))
+    secrets = secrets_of(key, file)
+    assert [name for name, secret in secrets.items() if wire.carried(secret)] == []
+    assert wire.carried(spki(key.public_key())[-32:]), "what is sent is seen"
+    assert [name for name, secret in secrets.items() if holds(stored, secret)] == []
+    assert b"seen" in stored
 
 
-def test_the_instrument_finds_a_key_in_every_shape(portal, surf, tmp_path):
-    """What the test above relies on: each secret, sent in each shape, is seen."""
-    page = surf()
+WAYS = {
+    "an address": "text => fetch('/healthz?' + new URLSearchParams({ text }))",
+    "a header": "text => fetch('/healthz', { headers: { 'X-Text': encodeURIComponent(text) } })",
+    "a form": "text => fetch('/healthz', { method: 'POST', body: new URLSearchParams({ text }) })",
+    "a form in parts": """text => { const body = new FormData(); body.set("text", text);
+        return fetch("/healthz", { method: "POST", body }); }""",
+    "JSON": "text => fetch('/healthz', { method: 'POST', body: JSON.stringify({ text }) })",
+    "a beacon": "text => navigator.sendBeacon('/healthz', new Blob([text])) && fetch('/healthz')",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_searches_the_wire_finds_a_secret_in_every_shape(wire, surf, way):
+    """The test above relies on it: a page that cheats would be seen, whichever way it takes."""
+    page = surf(proxy={"server": wire.address})
     page.goto("/sign-in/")
-    secret = bytes(range(200, 240))
-    texts = {
-        "base64url": base64.urlsafe_b64encode(secret).decode(),
-        "PEM": base64.encodebytes(b"\0" + secret + b"\0").decode(),
-        "hex": secret.hex(),
-        "integer": str(int.from_bytes(secret)),
-        "list": ",".join(map(str, secret)),
+    shapes = {
+        "as it is": lambda secret: secret.decode(),
+        "base64url": lambda secret: base64.urlsafe_b64encode(secret).decode(),
+        "PEM": lambda secret: base64.encodebytes(b"\0" + secret + b"\0").decode(),
+        "hex": lambda secret: secret.hex(),
+        "number": lambda secret: str(int.from_bytes(secret)),
+        "list": lambda secret: ",".join(map(str, secret)),
     }
-    for name, text in texts.items():
-        wire = Wire(page)
-        page.evaluate("text => fetch('/healthz', { method: 'POST', body: new URLSearchParams({ text }) })", text)
-        assert wire.holds(secret), name
-    wire = Wire(page)
-    page.evaluate(
-        """text => { const body = new FormData(); body.set("text", text);
-            return fetch("/healthz", { method: "POST", body }); }""",
-        PASSWORD,
-    )
-    assert wire.holds(PASSWORD.encode())
-    assert not wire.holds(b"something else")
+    for number, (name, shape) in enumerate(shapes.items()):
+        secret = f"{number} four Zebras, {way} ".encode() * 3
+        assert not wire.carried(secret)
+        page.evaluate(WAYS[way], shape(secret))
+        assert wait_until(lambda secret=secret: wire.carried(secret), 5.0), name
 
 
 def test_the_file_is_what_openssl_reads_and_opens_with_its_password_only(portal, step, tmp_path):

@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.core.management import CommandError, call_command
 
+from lifecycle.authorities.keys import KEY_KINDS, kind_of
 from lifecycle.authorities.models import CertificateAuthority, CrlShard
 from lifecycle.authorities.shards import BLOCK, _reserved, next_place
 from portal.foundation.audit.models import AuditEvent
@@ -26,7 +27,7 @@ def rows(tenant):
         return {(row.slug, row.version): row for row in CertificateAuthority.objects.select_related("parent")}
 
 
-@pytest.mark.parametrize("key_type", ["ec-p256", "rsa-2048"])
+@pytest.mark.parametrize("key_type", sorted(KEY_KINDS))
 def test_a_root_and_its_subordinate_are_made_with_keys_in_the_token(acme, token, key_type, tmp_path):
     create(slug="paper-root", name="Paper Root", key_type=key_type)
     create(slug="paper", name="Paper CA", key_type=key_type, parent="paper-root", days=900)
@@ -35,6 +36,8 @@ def test_a_root_and_its_subordinate_are_made_with_keys_in_the_token(acme, token,
     assert made["paper", 1].parent_id == made["paper-root", 1].pk
     for name, certificate in (("root", root), ("issuing", issuing)):
         (tmp_path / name).write_bytes(certificate.public_bytes(Encoding.PEM))
+        assert kind_of(certificate.public_key()) is KEY_KINDS[key_type]
+        assert isinstance(certificate.signature_hash_algorithm, KEY_KINDS[key_type].digest)
     subprocess.run(["openssl", "verify", "-CAfile", tmp_path / "root", tmp_path / "issuing"], check=True)
     pointers = issuing.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     assert next(iter(pointers)).access_location.value.endswith("/pki/acme/paper-root-1.cer")

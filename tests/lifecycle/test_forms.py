@@ -4,17 +4,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
+from lifecycle.authorities.names import NAME_KINDS
 from lifecycle.wizards.flow import as_posted
-from lifecycle.wizards.forms import (
-    LONGEST_NAME,
-    MOST_ADDRESSES,
-    ActionForm,
-    Lines,
-    NameField,
-    NamesForm,
-    printable,
-    seen,
-)
+from lifecycle.wizards.forms import ActionForm, seen
+from lifecycle.wizards.identity import LONGEST_NAME, MOST_COMPLAINTS, Lines, NameField, NameLines, printable
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.tenancy.context import acting_for
 from tests.world import filled, issued
@@ -48,9 +41,17 @@ def test_a_name_that_is_none_or_too_long_is_refused(given):
         NameField().clean(given)
 
 
-def addresses(text):
-    form = NamesForm(as_posted({"email": text}), draft=None)
-    return form.cleaned_data["email"] if form.is_valid() else form.errors["email"]
+MOST_ADDRESSES = 10
+
+
+def names(text, kind="email", *, most=MOST_ADDRESSES, public=False):
+    try:
+        return NameLines(NAME_KINDS[kind], most=most, public=public).clean(text)
+    except ValidationError as wrong:
+        return wrong.messages
+
+
+addresses = names
 
 
 @pytest.mark.parametrize(
@@ -73,7 +74,7 @@ def test_addresses_are_taken_as_people_write_them(given, kept):
 )
 def test_what_is_no_mailbox_is_told_by_its_name(given):
     [complaint] = addresses(f"good@acme.example {given}")
-    assert complaint == f"“{given}” is not an e-mail address that a certificate can hold."
+    assert complaint.startswith(f"“{given}” cannot stand in a certificate: it is not an e-mail address")
 
 
 def test_a_long_thing_that_is_no_mailbox_is_shortened_in_the_sentence():
@@ -84,7 +85,37 @@ def test_a_long_thing_that_is_no_mailbox_is_shortened_in_the_sentence():
 def test_there_are_only_so_many_addresses():
     many = [f"p{number}@acme.example" for number in range(MOST_ADDRESSES + 1)]
     assert addresses(" ".join(many[:-1])) == many[:-1]
-    assert addresses(" ".join(many)) == ["One certificate takes at most 10 addresses."]
+    assert addresses(" ".join(many)) == ["One certificate takes at most 10 names; these are 11."]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("www.acme.example", ["www.acme.example"]),
+        ("WWW.Acme.Example.\n*.acme.example, acme.example", ["www.acme.example", "*.acme.example", "acme.example"]),
+        ("www.acme.example WWW.ACME.EXAMPLE www.acme.example.", ["www.acme.example"]),
+        ("bücher.example xn--bcher-kva.example", ["xn--bcher-kva.example"]),
+    ],
+)
+def test_dns_names_are_taken_as_people_write_them_each_once(given, kept):
+    assert names(given, "dns", most=100) == kept
+
+
+def test_every_wrong_name_is_told_at_once_but_not_a_thousand():
+    assert len(names("a..example good.example 10.0.0.1", "dns")) == 2
+    assert len(names("- " * 1000, "dns")) == MOST_COMPLAINTS
+
+
+def test_public_trust_takes_names_of_the_public_dns_alone():
+    assert names("www.acme.test", "dns") == ["www.acme.test"]
+    [complaint] = names("www.acme.test www.acme.com", "dns", public=True)
+    assert complaint.startswith("“www.acme.test” cannot stand in a certificate: publicly trusted certificates")
+
+
+def test_a_hundred_names_fit_and_one_more_does_not():
+    many = [f"www{number}.acme.example" for number in range(101)]
+    assert names(" ".join(many[:-1]), "dns", most=100) == many[:-1]
+    assert names(" ".join(many), "dns", most=100) == ["One certificate takes at most 100 names; these are 101."]
 
 
 def test_lines_show_a_list_and_read_it_whole():
@@ -94,7 +125,7 @@ def test_lines_show_a_list_and_read_it_whole():
     assert Lines().value_from_datadict({"x": "a"}, {}, "x") == "a"
 
 
-@pytest.mark.parametrize("profile", ["desktop-signing", "secure-email"])
+@pytest.mark.parametrize("profile", ["desktop-signing", "secure-email", "tls-server"])
 @pytest.mark.parametrize("kind", ["issue", "rekey"])
 def test_what_a_form_keeps_it_accepts_again_and_keeps_alike(petra, acme, profile, kind):
     source = issued(petra, acme, profile=profile) if kind == "rekey" else None

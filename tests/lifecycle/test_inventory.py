@@ -344,7 +344,7 @@ def test_a_request_is_found_by_its_number(petra, dan, acme):
 
 @pytest.fixture
 def many(petra, acme):
-    """Sixty certificates: one from the token, the others copies of it with a name and an end of their own."""
+    """Sixty certificates: one from the token, the others uploaded copies of it with a name and an end of their own."""
     first = issued(petra, acme, name="Number 00")
     with serving("owner"), acting_for(acme.pk):
         fresh = []
@@ -359,7 +359,9 @@ def many(petra, acme):
                     if field.attname not in {"id", "tenant_id"}
                 }
             )
-            twin.name, twin.serial, twin.made_from = f"Number {number % 20:02}", f"{number:x}", twin.pk
+            twin.source = "uploaded"
+            twin.authority_id = twin.profile_id = twin.shard_id = twin.made_from = None
+            twin.name, twin.serial, twin.fingerprint = f"Number {number % 20:02}", f"{number:x}", f"{number:064x}"
             twin.not_after = first.not_after + timedelta(hours=number % 7)
             fresh.append(twin)
         Certificate.objects.bulk_create(fresh)

@@ -73,7 +73,7 @@ def test_where_the_key_was_made_is_nothing_the_server_asks(petra, acme):
     page = (
         Visitor(petra)
         .open(f"/t/acme/requests/{draft.pk}/key/")
-        .press("Next", csr=csr(), way="browser", password="never asked for")
+        .press("Next", csr=csr(), way="browser")
     )
     assert page.address.endswith("/confirm/")
     with acting_for(acme.pk):

@@ -15,9 +15,11 @@ KEY, CONFIRM = "Key", "Check and confirm"
 SPECIFIED = {
     # kind and profile                     steps, in this order
     ("issue", "desktop-signing"): ["Name", KEY, CONFIRM],
-    ("issue", "secure-email"): ["Name", "E-mail addresses", KEY, CONFIRM],
+    ("issue", "secure-email"): ["Name", "Alternative names", KEY, CONFIRM],
     ("rekey", "desktop-signing"): [KEY, CONFIRM],
     ("rekey", "secure-email"): [KEY, CONFIRM],
+    ("issue", "tls-server"): ["Name", "Alternative names", "Validity", KEY, "Domain ownership", CONFIRM],
+    ("rekey", "tls-server"): ["Name", "Alternative names", "Validity", KEY, "Domain ownership", CONFIRM],
 }
 """Which pages the wizard has.  A change here is a change of what people are asked."""
 

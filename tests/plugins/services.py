@@ -21,7 +21,7 @@ import pytest
 from psycopg2 import sql
 
 from portal.demo.child import Child, bare_environment
-from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.embedded import NameServer, Redis, SoftHsm
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, SUPERUSER, PostgreSQL, make_role
 from portal.demo.surroundings import Surroundings
@@ -49,6 +49,7 @@ def surroundings() -> Surroundings:
         PostgreSQL(Places(base), durable=False, database=f"test_{process()}"),
         Redis(Places(base), durable=False, database=number),
         SoftHsm(own, label=f"portal-{process()}"),
+        NameServer(own),
     )
 
 
@@ -92,7 +93,7 @@ def _open_stage() -> None:
 
 def _make_template(places: Places, database: PostgreSQL, broker: Redis) -> None:
     """Migrate as the owner and grant, as every installation does; make the role that tests log in with."""
-    around = Surroundings(places, _PORT, bare_environment(), database, broker, SoftHsm(places))
+    around = Surroundings(places, _PORT, bare_environment(), database, broker, SoftHsm(places), NameServer(places))
     for arguments in (["migrate", "--verbosity=0"], ["grant_roles", *database.grants()]):
         command = [sys.executable, "manage.py", *arguments]
         step = Child(arguments[0], command, around.environment("migrate"), places.log(arguments[0]), folder=ROOT)

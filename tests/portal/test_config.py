@@ -77,6 +77,13 @@ GOOD = [
     ({"MAIL_URL": "file:///var/mail", "PORTAL_DEMO": "1"}, lambda c: c.mail.folder == "/var/mail"),
     ({"MAIL_FROM": "ca@acme.example"}, lambda c: c.mail_from == "ca@acme.example"),
     ({"LOG_LEVEL": "DEBUG"}, lambda c: c.log_level == "DEBUG"),
+    ({"PORTAL_DEMO_ZONE": "/var/zone.json", "PORTAL_DEMO": "1"}, lambda c: c.demo_zone == "/var/zone.json"),
+    ({"DNS_RESOLVERS": ""}, lambda c: c.dns_resolvers == ()),
+    ({"DNS_RESOLVERS": "192.0.2.1"}, lambda c: [*map(str, c.dns_resolvers)] == ["192.0.2.1:53"]),
+    (
+        {"DNS_RESOLVERS": "127.0.0.1:5353, [::1]:54,2001:db8::1", "PORTAL_SERVICE": "validation"},
+        lambda c: [*map(str, c.dns_resolvers)] == ["127.0.0.1:5353", "[::1]:54", "[2001:db8::1]:53"],
+    ),
     ({"JOURNAL_KEY_ID": "01AB"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("01ab", "")),
     ({"JOURNAL_ANCHORS": "/mnt/anchors"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("", "/mnt/anchors")),
     (
@@ -96,7 +103,15 @@ DATABASE = "is not of the form postgresql://user:password@host:port/name"
 MAIL = "MAIL_URL is none of smtp://host:port, smtp+tls://host:port, file:///folder"
 REDIS = "REDIS_URL is none of redis://host:port/0, rediss://host:port/0, redis+socket:///path"
 
+DNS = "DNS_RESOLVERS is not of the form 192.0.2.1:53,[2001:db8::1]:53"
+
 BAD = [
+    ("DNS_RESOLVERS", "resolver.example:53", DNS),
+    ("DNS_RESOLVERS", "192.0.2.1:port", DNS),
+    ("DNS_RESOLVERS", "192.0.2.1:0", DNS),
+    ("DNS_RESOLVERS", "192.0.2.1:65536", DNS),
+    ("DNS_RESOLVERS", "192.0.2.1,,192.0.2.2", DNS),
+    ("DNS_RESOLVERS", "192.0.2.256", DNS),
     (
         "PORTAL_SERVICE",
         "hsm",
@@ -166,6 +181,12 @@ def test_nonsense_is_refused_by_the_variables_name(good, name, value, fault):
     said = faults({**good, name: value})
     assert fault in said
     assert [line for line in said if name in line] == said or name == "PKCS11_MODULE"
+
+
+def test_the_validation_worker_does_not_start_without_a_resolver(good):
+    assert faults({**good, "PORTAL_SERVICE": "validation", "DNS_RESOLVERS": " "}) == [
+        "DNS_RESOLVERS is not set; the validation worker cannot work without a resolver"
+    ]
 
 
 def test_the_signing_worker_does_not_start_without_a_token(good):

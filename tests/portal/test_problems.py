@@ -256,7 +256,7 @@ def test_an_accident_is_shown_even_when_the_database_is_away(visitor, petra, mon
     "sent",
     [
         {"data": {f"field{number}": "x" for number in range(1001)}},
-        {"data": "x=" + "y" * (1024 * 1024 + 1), "content_type": "application/x-www-form-urlencoded"},
+        {"data": "x=" + "y" * (2 * 1024 * 1024 + 1), "content_type": "application/x-www-form-urlencoded"},
     ],
     ids=["more than a thousand fields", "more than a megabyte"],
 )

@@ -36,6 +36,22 @@ def _after(function: Door) -> Door:
     return dying
 
 
+def _second(arm: Callable[[Door], Door]) -> Callable[[Door], Door]:
+    """Spare the first signature of a process: it is its key's trial and nobody's certificate."""
+
+    def door(function: Door) -> Door:
+        mortal, calls = arm(function), []
+
+        @functools.wraps(function)
+        def spared(*args: Any, **kwargs: Any) -> Any:
+            calls.append(args)
+            return (mortal if len(calls) > 1 else function)(*args, **kwargs)
+
+        return spared
+
+    return door
+
+
 def _before_messages(ring: Door) -> Door:
     return lambda queue: _die() if queue == "messages" else ring(queue)
 
@@ -44,8 +60,8 @@ EXECUTION, TOKEN = "lifecycle.requests.execution", "portal.foundation.token"
 POINTS = {
     "before_reserve": (EXECUTION, "open_attempt", _before),
     "after_reserve": ("lifecycle.authorities.backends.pkcs11", "TokenAuthority.issue", _before),
-    "before_sign": (TOKEN, "Token.sign", _before),
-    "after_sign": (TOKEN, "Token.sign", _after),
+    "before_sign": (TOKEN, "Token.sign", _second(_before)),
+    "after_sign": (TOKEN, "Token.sign", _second(_after)),
     "before_store": (EXECUTION, "store", _before),
     "after_store": (EXECUTION, "execute", _after),
     "before_notify": ("portal.foundation.outbox.bell", "ring", _before_messages),

@@ -1,6 +1,5 @@
 """CAA against a real name server (RFC 8659): the zone is the specification."""
 
-import time
 from datetime import UTC, datetime
 
 import dns.zone
@@ -228,7 +227,7 @@ def test_no_two_cases_differ_only_in_their_names():
             str(sorted(each.to_text() for each in zone.get_node(here.removesuffix(".example.test")) or ()))
             if here.endswith(".example.test")
             else here
-            for here in climb(name)
+            for here in (name, *climb(name))  # what stands at the star itself must not be asked
         )
         spelling = name.startswith("*."), name == name.lower(), name.endswith(".")
         shapes.setdefault((spelling, said), []).append(name)
@@ -294,8 +293,6 @@ def test_the_verdict_can_be_computed_again_from_what_is_kept(resolver, name):
 
 def test_a_hundred_names_are_looked_at_side_by_side(resolver):
     names = [f"host{number}.deep.ours.example.test" for number in range(100)]
-    began = time.monotonic()
     looks = list(look_at(names, resolver))
-    print(f"{time.monotonic() - began:.2f} s for 100 names")
     assert sorted(look.name for look in looks) == sorted(names)
     assert all(permits(look.found, US).permitted for look in looks)

@@ -19,7 +19,8 @@ import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
-from pkcs11 import Attribute, ObjectClass
+from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
+from pkcs11.util.ec import encode_named_curve_parameters
 
 from lifecycle.authorities import issuance, keys
 from lifecycle.authorities.backends.base import AuthorityNotReached
@@ -28,7 +29,7 @@ from lifecycle.authorities.ceremony import self_signed
 from portal.foundation import clock
 from portal.foundation import token as tokens
 from portal.foundation.token import KeyNotThere, Token, TokenFellSilent, TokenNotReached, TokenRefused, said, token_at
-from portal.foundation.token.circuit import Circuit
+from portal.foundation.token.circuit import Circuit, State, Why
 from tests.fakes import orders
 from tests.fakes.spy import SPY, Spy
 
@@ -91,7 +92,7 @@ def test_token_and_portal_know_the_same_kinds_of_key():
     assert tokens.KEY_KINDS.keys() == keys.KEY_KINDS.keys()
 
 
-@pytest.mark.parametrize("kind", ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"])
+@pytest.mark.parametrize("kind", sorted(keys.KEY_KINDS))
 def test_a_made_key_is_of_its_kind_and_stays_inside(opened, make_key, kind):
     key_id = make_key(kind)
     private = opened._ask("a look", lambda session: opened._find(session, ObjectClass.PRIVATE_KEY, key_id))
@@ -299,6 +300,42 @@ def test_a_missing_key_is_noticed_before_anything_is_written_down(authority, ope
     keyless = TokenAuthority(authority.certificate, opened, b"nobody's")
     with pytest.raises(AuthorityNotReached, match="holds 0 keys"):
         keyless.reach()
+
+
+def test_a_key_that_may_not_sign_makes_its_authority_wait_and_fails_no_request(opened):
+    """Its trial is refused before a serial is handed out; what is wrong with a key is not wrong with an order."""
+    key_id = secrets.token_bytes(8)
+
+    def make(session: pkcs11.Session) -> None:
+        with session.token.open(rw=True) as writing:
+            parameters = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+            domain = writing.create_domain_parameters(KeyType.EC, parameters, local=True)
+            domain.generate_keypair(id=key_id, store=True, capabilities=MechanismFlag.VERIFY)
+
+    opened._ask("making a key that may not sign", make)
+    mute = TokenAuthority(orders.issuer("ec-p256")[0], opened, key_id)
+    with pytest.raises(AuthorityNotReached, match="does not let its key"):
+        mute.reach()
+    assert opened.circuit_of(key_id).why == Why.REFUSES
+    assert opened.circuit.state == State.CLOSED
+
+
+def test_a_key_that_is_not_the_published_one_proves_nothing(opened, make_key):
+    other = TokenAuthority(orders.issuer("ec-p256")[0], opened, make_key())
+    with pytest.raises(AuthorityNotReached, match="wrong signature"):
+        other.reach()
+    assert opened.circuit_of(other.key_id).why == Why.WRONG_SIGNATURE
+
+
+@pytest.mark.parametrize("kind", keys.KEY_KINDS)
+def test_a_key_of_every_kind_proves_itself_once_a_process(watched, kind):
+    key_id = secrets.token_bytes(8)
+    watched.token.generate(kind, key_id)
+    authority = TokenAuthority(self_signed(orders.charter(), key_in(watched.token, key_id)), watched.token, key_id)
+    before = len(watched.calls.signed())
+    for _ in range(3):
+        authority.reach()
+    assert len(watched.calls.signed()) == before + 1
 
 
 def test_a_key_identifier_is_given_once(opened, make_key):

@@ -177,7 +177,7 @@ SPOKEN = {"aria-label", "title", "alt", "placeholder", "data-label", "data-copie
 
 
 def _read(element: Element) -> Iterator[str]:
-    if element.tag in {"script", "style", "textarea"}:
+    if element.tag in {"script", "style", "textarea", "pre"}:  # what is stored is shown as it is stored
         return
     yield element.text or ""
     for part in element:

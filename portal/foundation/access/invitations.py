@@ -91,9 +91,9 @@ def invite_all(invitees: Sequence[Invitee], *, by: object) -> list[Invitation]:
     for email in emails_of_members(emails):
         raise AlreadyMember(email=email)
     _judge_addresses(emails)
-    _close_lapsed(emails)
     for email in emails_invited(emails):
         raise AlreadyInvited(email=email)
+    _close_lapsed(emails)
     now = clock.now()
     made = [
         Invitation(

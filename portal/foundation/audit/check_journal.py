@@ -7,7 +7,8 @@ Every row must say what its digest says, every seal must follow the one before i
 every checkpoint must be signed by a key of the export.  Whoever made the export could have
 put a key of their own into it: compare the fingerprint with one that you have from
 elsewhere, or name it with --key.  With --kept, checkpoints of an older export or of an
-anchor file are compared too, so that a chain that was cut off or made anew is found.
+anchor file are compared too, so that a chain that was cut off or made anew is found; see
+then that the export says it was made when you asked for it.
 
 Ends with 0 when all is as written and signed, with 1 when something is not, and with 2
 when the export could not be read.
@@ -20,6 +21,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 AS_WRITTEN, CHANGED, UNREADABLE = 0, 1, 2
 ROWS, CHECKPOINTS, KEYS, MANIFEST = "rows.jsonl", "checkpoints.jsonl", "keys.jsonl", "manifest.json"
 START = "00" * 32
+AT_ONCE = timedelta(seconds=5)
+"""Of a checkpoint signed in the moment of the export nobody can say which of them saw more rows."""
 
 
 class Changed(Exception):
@@ -162,21 +166,26 @@ def judge_event(row: dict[str, Any], tenant: str) -> None:
     demand(digest_of(event) == row["event_digest"], f"{place}: the event does not say what was written")
 
 
-def kept_elsewhere(paths: list[Path], tenant: str, rows: int) -> dict[int, str]:
-    """Read the heads that older exports or anchor files know of."""
-    heads = {}
+def kept_elsewhere(paths: list[Path], manifest: dict[str, Any]) -> tuple[dict[int, str], int]:
+    """Read the heads that other exports or anchor files know of, and count those that are newer than this export."""
+    tenant, rows = manifest["tenant"]["id"], manifest["rows"]["all"]
+    taken = datetime.fromisoformat(manifest["taken_at"]) - AT_ONCE
+    heads, newer = {}, 0
     for path in paths:
         lines = Export(path).lines(CHECKPOINTS) if zipfile.is_zipfile(path) else map(json.loads, path.open())
         for line in lines:
             statement = line["statement"]
             if statement["tenant"] != tenant:
                 raise Unreadable(f"{path} is of another tenant")
+            if datetime.fromisoformat(statement["at"]) > taken:
+                newer += 1
+                continue
             demand(
                 statement["sequence"] <= rows,
                 f"row {rows + 1} is cut off: {path} holds a checkpoint of row {statement['sequence']}",
             )
             heads[statement["sequence"]] = statement["head"]
-    return heads
+    return heads, newer
 
 
 def check(path: Path, pinned: set[str], kept: list[Path]) -> list[str]:
@@ -185,7 +194,7 @@ def check(path: Path, pinned: set[str], kept: list[Path]) -> list[str]:
     manifest = export.manifest()
     tenant = manifest["tenant"]["id"]
     signed = read_checkpoints(export, tenant, pinned)
-    others = kept_elsewhere(kept, tenant, manifest["rows"]["all"])
+    others, newer = kept_elsewhere(kept, manifest)
     for row, head in others.items():
         demand(
             signed.heads.get(row) == head, f"row {row}: a checkpoint that was kept elsewhere is another one, or missing"
@@ -199,12 +208,20 @@ def check(path: Path, pinned: set[str], kept: list[Path]) -> list[str]:
         "the manifest counts other rows than there are",
     )
     demand(counted.rows == 0 or signed.until, "no checkpoint vouches for any of these rows")
-    return told_of(manifest, counted, signed, len(others))
+    told = told_of(manifest, counted, signed)
+    if others:
+        told.append(f"{len(others)} checkpoints that were kept elsewhere agree.")
+    if newer:
+        told.append(f"{newer} that were kept elsewhere were signed after the export was made: not compared.")
+    return told
 
 
-def told_of(manifest: dict[str, Any], counted: Counted, signed: Signed, others: int) -> list[str]:
+def told_of(manifest: dict[str, Any], counted: Counted, signed: Signed) -> list[str]:
     name = manifest["tenant"]["slug"]
-    told = [f"{name}: {counted.rows} rows in one chain, {counted.shown} of them shown, all as written."]
+    told = [
+        f"{name}: {counted.rows} rows in one chain, {counted.shown} of them shown, all as written.",
+        f"The export says that it was made at {manifest['taken_at']}.",
+    ]
     if signed.until:
         told.append(f"Signed up to row {signed.until}, in {len(signed.heads)} checkpoints.")
         told += [f"Signed by the key with the fingerprint {key}." for key in sorted(signed.keys)]
@@ -212,8 +229,6 @@ def told_of(manifest: dict[str, Any], counted: Counted, signed: Signed, others: 
         told.append(f"Rows {signed.until + 1} to {counted.rows} are newer than the newest checkpoint: not signed yet.")
     if counted.shown < counted.rows:
         told.append("An extract: that each row shown is in the chain is proven, that no other row fits it is not.")
-    if others:
-        told.append(f"{others} checkpoints that were kept elsewhere agree.")
     return told
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,7 @@ class Scope:
 
     tenant: Tenant
     until: int
+    taken_at: datetime  # when *until* was the end of the chain
     told: Mapping[str, Any]  # who asked, and the filters, in words for the manifest
     narrow: Narrow | None = None
 
@@ -166,7 +168,7 @@ def _manifest(scope: Scope, counts: Mapping[str, int], digests: Mapping[str, str
         else "that each row shown is in the chain; not that no other row fits the filters",
         "rows": counts,
         "files": digests,
-        "made_at": clock.now().isoformat(timespec="seconds"),
+        "taken_at": scope.taken_at.isoformat(),
         **scope.told,
     }
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"

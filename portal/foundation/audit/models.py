@@ -153,8 +153,9 @@ def record_for_both(*, actor: object, code: str, subject: object, **facts: objec
 
     What an operator does to a tenant stands in both, or in neither.
     """
-    record(actor=actor, code=code, subject=subject, **facts)
-    _write(PLATFORM, actor, code, subject, facts)
+    written = record(actor=actor, code=code, subject=subject, **facts)
+    if written.tenant_id != PLATFORM:
+        _write(PLATFORM, actor, code, subject, facts)
 
 
 def _write(tenant: UUID, actor: object, code: str, subject: object, facts: Mapping[str, object]) -> AuditEvent:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ import pkcs11
 from pkcs11 import Attribute, ObjectClass
 from structlog import get_logger
 
+from portal.foundation import clock
 from portal.foundation.token.circuit import Circuit, Stamp, State, Why, stamp_of
 from portal.foundation.token.errors import KeyNotThere, TokenFellSilent, TokenNotReached, TokenRefused
 from portal.foundation.token.kinds import KEY_KINDS, KeyKind, TokenObject, encoded, make_pair
@@ -31,6 +33,7 @@ from portal.foundation.watchdog import watchdog
 T = TypeVar("T")
 
 PATIENCE = 20.0  # seconds one call may take before the process ends
+OLD = timedelta(seconds=20)  # of a session: then it is worth another login to see whether a key is missing indeed
 
 _PIN_REFUSED = "The token {token.label!r} refused the PIN in {token.pin_file} ({told})."
 _NOT_OPENED = {
@@ -56,6 +59,7 @@ class Token:
     _key_circuits: dict[bytes, Circuit] = field(default_factory=dict, init=False, repr=False)
     _proofs: dict[bytes, Callable[[], bool]] = field(default_factory=dict, init=False, repr=False)
     _session: pkcs11.Session | None = field(default=None, init=False, repr=False)
+    _opened_at: datetime = field(default_factory=clock.now, init=False, repr=False)
     _keys: dict[bytes, TokenObject] = field(default_factory=dict, init=False, repr=False)
 
     def reach(self, key_id: bytes, prove: Callable[[], bool] | None = None) -> None:
@@ -75,6 +79,7 @@ class Token:
                 if prove is not None and mine.state == State.TRIAL:
                     self.try_out(key_id, prove)
             except KeyNotThere as missing:
+                self._forget_an_old_session()
                 self._break(mine, Why.KEY_MISSING, str(missing))
                 raise
             except (TokenFellSilent, TokenRefused) as trouble:
@@ -125,7 +130,7 @@ class Token:
         Keys that failed and have rested prove themselves again, so that they heal while nobody asks for them.
         """
         try:
-            self._ask("a sign of life", lambda session: session.generate_random(64))
+            self._ask("a sign of life", _sign_of_life)
         except (TokenFellSilent, TokenRefused) as trouble:
             raise TokenNotReached(str(trouble)) from trouble
         for key_id, prove in list(self._proofs.items()):
@@ -193,7 +198,7 @@ class Token:
             self.circuit.admit(self.pin_file)
             pin = stamp_of(self.pin_file)  # before it is read: what is written meanwhile is new
             try:
-                self._session = self._log_in()
+                self._session, self._opened_at = self._log_in(), clock.now()
             except (OSError, UnicodeError, RuntimeError) as trouble:
                 why = why_not_opened(trouble)
                 told = trouble.strerror if isinstance(trouble, OSError) else name_of(trouble)
@@ -225,6 +230,11 @@ class Token:
         elif session is not None:
             with suppress(pkcs11.PKCS11Error):
                 session.close()
+
+    def _forget_an_old_session(self) -> None:
+        """A session from before its token was exchanged may go on and see no keys; a young one tells the truth."""
+        if self._session is not None and clock.now() - self._opened_at > OLD:
+            self._forget_session()
 
     def _siblings_speak(self) -> bool:
         """Whether another token of this module has a session, which finalising would end."""
@@ -274,6 +284,12 @@ def _forget_the_parent() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_the_parent)
+
+
+def _sign_of_life(session: pkcs11.Session) -> None:
+    """Ask for the token and for something of it: a session may outlive its token and still make random numbers."""
+    session.token.slot.get_token()
+    session.generate_random(64)
 
 
 def _finalise(module: str) -> None:

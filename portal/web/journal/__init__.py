@@ -1,1 +1,1 @@
-"""The journal as people read it: list, one line, verification, export.  A tenant's own, and the platform's for operators."""
+"""The journal as people read it: list, one line, verification, export; a tenant's, and the platform's for operators."""

@@ -19,7 +19,9 @@ SENTENCES: dict[str, Promise] = {
     "authority:create": gettext_lazy("{who} made the authority {what}"),
     "caa:ask": gettext_lazy("{who} had CAA records looked up for {what}"),
     "certificate:revoke": gettext_lazy("{who} revoked {what}"),
-    "certificate:revoke-orphan": gettext_lazy("{who} revoked a certificate that was signed and never delivered, {what}"),
+    "certificate:revoke-orphan": gettext_lazy(
+        "{who} revoked a certificate that was signed and never delivered, {what}"
+    ),
     "certificate:upload": gettext_lazy("{who} uploaded {what}"),
     "demo:seeded": gettext_lazy("{who} told the demo's story"),
     "factor:accept": gettext_lazy("{who} confirmed with a second factor, {what}"),
@@ -76,7 +78,9 @@ def sentence(code: str, who: object, what: object) -> SafeString:
     """Say in a sentence what a line tells; both parts may be markup."""
     words = SENTENCES.get(code)
     if words is None:
-        return format_html(str(_("{who}: {code}, {what}")), who=who, code=format_html("<code>{}</code>", code), what=what)
+        return format_html(
+            str(_("{who}: {code}, {what}")), who=who, code=format_html("<code>{}</code>", code), what=what
+        )
     return format_html(str(words), who=who, what=what)
 
 

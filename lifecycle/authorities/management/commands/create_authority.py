@@ -7,7 +7,7 @@ from lifecycle.authorities.keys import KEY_KINDS
 from lifecycle.authorities.services import Plan, authority_named, create_authority
 from portal.config import config
 from portal.foundation.tenancy.models import Tenant
-from portal.foundation.token import TokenNotReached, TokenRefused, token_at
+from portal.foundation.token import TokenFellSilent, TokenNotReached, TokenRefused, token_at
 
 
 class Command(BaseCommand):
@@ -37,6 +37,6 @@ class Command(BaseCommand):
         token = token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
         try:
             row = create_authority(tenant, plan, token, by="command:create_authority", parent=parent)
-        except (UnfitAuthority, TokenNotReached, TokenRefused) as refusal:
+        except (UnfitAuthority, TokenNotReached, TokenRefused, TokenFellSilent) as refusal:
             raise CommandError(f"No authority was made: {refusal}") from refusal
         self.stdout.write(f"{row.name}: {row.slug} version {row.version}, key {row.key_id}")

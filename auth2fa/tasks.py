@@ -1,0 +1,77 @@
+"""Doorways for the messages worker: mails to a person about their own account, all in the platform's unit of work."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from auth2fa.login.links import LIFETIME, link_for
+from portal.config import config
+from portal.foundation.access.models import LOCAL, User
+from portal.foundation.access.words import harmless
+from portal.foundation.audit.models import record
+from portal.foundation.outbox.drain import TryLater
+from portal.foundation.outbox.models import Errand
+from portal.foundation.outbox.registry import errand
+from portal.foundation.tenancy.context import acting_for
+
+ROBOT = "worker:messages"
+
+NEWS: dict[str, str | Promise] = {
+    "password-changed": _("Your password was changed, and every other session of yours was ended."),
+    "factor-added": _("An authenticator app was added to your account. From now on it can confirm what you do."),
+    "factor-removed": _("An authenticator app was removed from your account."),
+    "factors-reset": _("An administrator removed every authenticator app from your account."),
+    "sessions-ended": _("An administrator ended every session of yours. You can sign in again at once."),
+}
+"""What is told of one's account, by occasion."""
+
+
+@errand(queue="messages", tries=150)  # ten minutes apart: a day, then nobody waits for it any more
+def tell(promised: Errand) -> None:
+    """Tell somebody what happened to their account.  A mail may come twice, never not at all."""
+    person_id, occasion = promised.args
+    with acting_for(promised.tenant_id):
+        person = User.objects.filter(pk=UUID(person_id)).first()
+        if person is None:
+            promised.finish()
+            return
+    context = {"what": NEWS[occasion], "account": f"{config.origin}{reverse('account')}"}
+    _deliver(promised, person, "news", context, occasion)
+
+
+@errand(queue="messages", tries=4)  # half a minute in all: the link is made when it is sent, and somebody waits for it
+def send_reset(promised: Errand) -> None:
+    """Send the link that sets a new password, if there is somebody with this id who has one here.
+
+    The errand exists for names that are unknown, too, so that asking takes the same time for both.
+    """
+    with acting_for(promised.tenant_id):
+        person = User.objects.filter(pk=UUID(promised.args[0]), issuer=LOCAL, is_active=True).first()
+        if person is None:
+            promised.finish()
+            return
+    address = f"{config.origin}{reverse('password-new')}?link={link_for(person)}"
+    _deliver(promised, person, "reset", {"address": address, "minutes": LIFETIME // 60}, "password-reset")
+
+
+def _deliver(promised: Errand, person: User, wording: str, context: dict[str, object], occasion: str) -> None:
+    told = {"name": harmless(person.name), "origin": config.origin, **context}
+    mail = EmailMessage(
+        subject=" ".join(render_to_string(f"auth2fa/mail/{wording}-subject.txt", told).split()),
+        body=render_to_string(f"auth2fa/mail/{wording}.txt", told),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[person.email],
+        headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no out-of-office notes back
+    )
+    try:
+        mail.send()
+    except OSError as error:  # smtplib's errors are OSErrors
+        raise TryLater(f"mail: {type(error).__name__}") from error
+    with acting_for(promised.tenant_id):
+        record(actor=ROBOT, code="account:tell", subject=person.pk, occasion=occasion)
+        promised.finish()

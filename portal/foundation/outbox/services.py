@@ -1,0 +1,33 @@
+"""What an operator does with work that was parked.
+
+It stands in the journal of the tenant whose work it is, and in the platform's.
+"""
+
+from uuid import UUID
+
+from django.db import transaction
+
+from portal.foundation import clock
+from portal.foundation.audit.models import record_for_both
+from portal.foundation.outbox.bell import ring
+from portal.foundation.outbox.models import Errand
+from portal.foundation.states import ChangedMeanwhile
+from portal.foundation.tenancy.context import acting_for
+
+
+def try_again(errand: Errand, *, by: UUID) -> None:
+    """Let a parked errand be due now, with all its tries; raise `ChangedMeanwhile` if it is parked no more."""
+    _change(errand, "errand:again", by, {"parked_at": None, "tries": 0, "due_at": clock.now(), "away_since": None})
+    ring(errand.queue)
+
+
+def give_up(errand: Errand, reason: str, *, by: UUID) -> None:
+    """Let a parked errand rest for ever; only for work that nobody waits for, which the caller judges."""
+    _change(errand, "errand:give-up", by, {"done_at": clock.now()}, reason=reason)
+
+
+def _change(errand: Errand, code: str, by: UUID, to: dict[str, object], **facts: object) -> None:
+    with acting_for(errand.tenant_id), transaction.atomic():
+        if not Errand.objects.filter(pk=errand.pk, done_at=None, parked_at__isnull=False).update(**to):
+            raise ChangedMeanwhile(thing="errand")
+        record_for_both(actor=by, code=code, subject=errand.pk, task=errand.task, **facts)

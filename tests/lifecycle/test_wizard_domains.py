@@ -1,0 +1,292 @@
+"""Rekey flow 2: what is locked is shown and cannot be changed, and every name is looked up before anything is done."""
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+
+from lifecycle.certificates.models import Certificate
+from lifecycle.policies.rules import PolicyForbids
+from lifecycle.requests import services
+from lifecycle.requests.models import CertificateRequest, IssuanceAttempt
+from lifecycle.validation.caa import Reason
+from lifecycle.validation.models import CaaCheck
+from portal.foundation import clock
+from portal.foundation.tenancy.context import acting_for
+from tests.fakes.zone import Zone
+from tests.web.browsing import Visitor, nothing_happens
+from tests.world import at_domains, begun, carry_out, csr, fill, filled, forbid, issued, look, next_policies, permit
+
+NAMES = ("api.acme.example", "shop.acme.example", "www.acme.example")
+RAIL = ["Name", "Alternative names", "Validity", "Key", "Domain ownership", "Check and confirm"]
+
+
+def step(draft, slug):
+    return f"/t/acme/requests/{draft.pk}/{slug}/"
+
+
+def stored(draft):
+    with acting_for(draft.tenant_id):
+        return CertificateRequest.objects.select_related("profile", "policy", "predecessor").get(pk=draft.pk)
+
+
+def server(petra, acme):
+    return issued(petra, acme, profile="tls-server", dns="\n".join(NAMES))
+
+
+def chips(page):
+    """Each name's state, as its row says it."""
+    texts = ["".join(row.itertext()) for row in page.having_class("domain")]
+    words = ("Unverified", "Verifying", "Verified", "Failed: forbidden by CAA", "Failed: not found out")
+    return {name: next(word for word in words if word in text) for name in NAMES for text in texts if name in text}
+
+
+@pytest.mark.rule("0.R20", "0.R21", "0.R23", "0.R24", "0.R25", "0.R26", "0.R29")
+def test_a_server_certificate_is_rekeyed_page_by_page(petra, acme):
+    source = server(petra, acme)
+    visitor = Visitor(petra)
+
+    page = visitor.open(f"/t/acme/certificates/{source.pk}/").press("Rekey")
+    assert [name for name, _status in page.rail] == RAIL
+    assert "cannot be edited here" in page.text
+    page = page.press("Next")
+    assert page.rail[1] == ("Alternative names", "current")
+    assert page.value("dns").split() == list(NAMES)
+    page = page.press("Next")
+    assert page.rail[2] == ("Validity", "current")
+    assert page.value("until") == f"{source.not_after:%Y-%m-%d %H:%M:%S} UTC"
+    page = page.press("Next")
+    page = page.press("Next", csr=csr())
+    assert page.heading == "Domain ownership"
+    assert chips(page) == dict.fromkeys(NAMES, "Verified"), "the looks of the first certificate are fresh"
+
+
+@pytest.mark.rule("0.R25", "0.R26", "0.R28")
+def test_every_name_is_unverified_until_somebody_presses_verify(petra, acme):
+    draft = at_domains(petra, acme, *NAMES)
+    visitor = Visitor(petra)
+
+    page = visitor.open(step(draft, "domains"))
+    assert chips(page) == dict.fromkeys(NAMES, "Unverified")
+    assert "Opens when all names are verified: 3 names are not, of 3." in page.text
+    page = page.press("Verify")
+    assert chips(page) == dict.fromkeys(NAMES, "Verifying")
+    permit(draft)
+    page = visitor.open(step(draft, "domains"))
+    assert chips(page) == dict.fromkeys(NAMES, "Verified")
+    assert "it counts until" in page.text
+    page = page.press("Next")
+
+    assert page.rail[5] == ("Check and confirm", "current")
+    assert stored(draft).answers["domains"] == {"names": list(NAMES)}
+    done = carry_out(stored(fill_and_submit(draft, petra)))
+    assert done.state == "completed"
+
+
+def fill_and_submit(draft, person):
+    fill(draft, person)
+    with acting_for(draft.tenant_id, person=person.pk):
+        return services.submit(services.draft_for(draft.pk, by=person.pk), by=person.pk, challenge=None)
+
+
+@pytest.mark.rule("0.R25", "0.R27")
+def test_one_cannot_go_on_before_every_name_is_verified(petra, acme, owner):
+    draft = at_domains(petra, acme, *NAMES)
+    visitor = Visitor(petra)
+
+    with nothing_happens(owner):
+        page = visitor.open(step(draft, "domains")).press("Next")
+        further = visitor.open(step(draft, "confirm"))
+
+    assert page.status == 422
+    assert page.complaints == ["Opens when all names are verified: 3 names are not, of 3."]
+    assert further.address == step(draft, "domains")
+
+
+def test_one_forbidden_name_is_shown_with_the_record_that_would_help_and_can_be_checked_again(petra, acme):
+    draft = at_domains(petra, acme, *NAMES)
+    forbid(draft, "shop.acme.example")
+    visitor = Visitor(petra)
+
+    page = visitor.open(step(draft, "domains"))
+    assert chips(page) == {**dict.fromkeys(NAMES, "Verified"), "shop.acme.example": "Failed: forbidden by CAA"}
+    assert 'shop.acme.example. CAA 0 issue "ca.acme.example"' in page.text
+    assert '0 issue "other.example"' in page.text
+    assert "1 name is not, of 3" in page.text
+    page = page.press("Check again shop.acme.example")
+    assert chips(page)["shop.acme.example"] == "Verifying"
+    permit(draft)
+
+    assert set(chips(visitor.open(step(draft, "domains"))).values()) == {"Verified"}
+
+
+def test_a_name_that_could_not_be_looked_up_is_no_consent(petra, acme):
+    draft = at_domains(petra, acme, *NAMES)
+    look(draft, Zone({"www.acme.example": Reason.SERVER_FAILED}))
+
+    page = Visitor(petra).open(step(draft, "domains"))
+
+    assert chips(page)["www.acme.example"] == "Failed: not found out"
+    assert "SERVFAIL" in page.text
+    assert page.press("Next").status == 422
+
+
+def test_what_stands_in_a_record_is_shown_and_never_obeyed(petra, acme):
+    draft = at_domains(petra, acme, "www.acme.example")
+    look(draft, Zone({"www.acme.example": ('<script>alert("x")</script>\u202e'.encode().decode("latin-1"),)}))
+
+    page = Visitor(petra).open(step(draft, "domains"))
+
+    assert "<script>alert" not in page.response.content.decode()
+    assert "alert(" in page.text
+
+
+def test_a_look_that_grew_old_counts_as_none(petra, acme):
+    draft = at_domains(petra, acme, *NAMES)
+    permit(draft, at=clock.now() - timedelta(hours=9, minutes=1))
+
+    page = Visitor(petra).open(step(draft, "domains"))
+
+    assert set(chips(page).values()) == {"Unverified"}
+    assert "Checked 9 hours ago" in page.text
+    assert page.press("Next").status == 422
+
+
+SMUGGLED = {
+    "common_name": "evil.example", "fixed_0": "XX", "fixed_1": "Evil", "fixed_2": "evil.example",
+    "dns": "evil.example", "email": "evil@evil.example", "days": "3650", "until": "2099-01-01 00:00:00 UTC",
+    "names": "evil.example", "not_after": "2099-01-01",
+}  # fmt: skip
+
+
+@pytest.mark.rule("0.R22", "0.R23", "0.R24")
+def test_what_is_locked_cannot_be_changed_by_what_is_posted(petra, acme):
+    source = server(petra, acme)
+    draft = begun(petra, acme, source=source)
+    visitor = Visitor(petra)
+    for slug in ("subject", "names", "validity"):
+        page = visitor.open(step(draft, slug))
+        tags = [*page.all("input"), *page.all("textarea")]
+        fields = [tag for tag in tags if tag.get("name", "").startswith(("fixed", "dns", "until"))]
+        assert fields
+        assert all(tag.get("disabled") is not None for tag in fields)
+        visitor.post(step(draft, slug), SMUGGLED)
+        assert stored(draft).answers[slug] == {}
+    request = csr()
+    visitor.post(step(draft, "key"), {**SMUGGLED, "csr": request})
+    visitor.post(step(draft, "domains"), SMUGGLED)
+    assert stored(draft).answers["domains"] == {"names": list(NAMES)}
+
+    certificate = _signed(fill_and_submit(draft, petra), acme)
+
+    assert certificate.subject.public_bytes() == source.x509.subject.public_bytes()
+    assert certificate.not_valid_after_utc == source.not_after
+    assert _names(certificate) == _names(source.x509) == list(NAMES)
+
+
+def _signed(request, tenant):
+    carry_out(request)
+    with acting_for(tenant.pk):
+        return Certificate.objects.get(made_from=request.pk).x509
+
+
+def _names(certificate):
+    extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    return extension.value.get_values_for_type(x509.DNSName)
+
+
+@pytest.mark.rule("0.R27", "0.R28")
+@pytest.mark.parametrize("forbidden", NAMES)
+def test_of_n_names_the_one_that_forbids_stops_the_submission(petra, acme, owner, forbidden):
+    draft = filled(petra, acme, profile="tls-server", dns="\n".join(NAMES))
+    forbid(draft, forbidden)
+
+    with nothing_happens(owner), pytest.raises(PolicyForbids) as refusal, acting_for(acme.pk, person=petra.pk):
+        services.submit(services.draft_for(draft.pk, by=petra.pk), by=petra.pk, challenge=None)
+
+    assert [broken.rule.slug for broken in refusal.value.broken] == ["caa-permits"]
+    assert [name for name in NAMES if name in str(refusal.value)] == [forbidden]
+    assert Visitor(petra).open(step(draft, "confirm")).address == step(draft, "domains")
+
+
+@pytest.mark.parametrize("missing", NAMES)
+def test_of_n_names_the_one_that_nobody_looked_at_stops_the_submission(petra, acme, owner, missing):
+    draft = filled(petra, acme, profile="tls-server", dns="\n".join(NAMES))
+    with acting_for(acme.pk):
+        [check] = CaaCheck.objects.filter(name=missing)
+    _forget(owner, check)
+
+    with nothing_happens(owner), pytest.raises(PolicyForbids) as refusal, acting_for(acme.pk, person=petra.pk):
+        services.submit(services.draft_for(draft.pk, by=petra.pk), by=petra.pk, challenge=None)
+
+    assert [name for name in NAMES if name in str(refusal.value)] == [missing]
+
+
+def _forget(owner, check):
+    owner.execute("SET session_replication_role = replica")
+    owner.execute("DELETE FROM validation_caacheck WHERE id = %s", [str(check.pk)])
+    owner.execute("SET session_replication_role = origin")
+
+
+def test_a_look_for_another_authority_proves_nothing_here(petra, acme, hank, globex):
+    draft = at_domains(petra, acme, "www.acme.example")
+    theirs = at_domains(hank, globex, "www.acme.example")
+    permit(theirs)
+
+    assert "Unverified" in Visitor(petra).open(step(draft, "domains")).text
+
+
+def test_where_the_policy_does_not_ask_the_page_is_not_there(petra, acme):
+    next_policies(acme, checks_caa=False)
+    draft = begun(petra, acme, profile="tls-server")
+
+    assert Visitor(petra).open(step(draft, "domains")).status == 404
+    done = carry_out(fill_and_submit(draft, petra))
+    assert done.state == "completed"
+
+
+@pytest.mark.rule("0.R30")
+def test_a_double_click_and_the_back_button_make_one_certificate(petra, acme):
+    source = server(petra, acme)
+    draft = filled(petra, acme, source=source)
+    visitor = Visitor(petra)
+    confirm = visitor.open(step(draft, "confirm"))
+
+    first = confirm.press("Rekey", consent=True)
+    again = confirm.press("Rekey", consent=True)
+    back = visitor.open(step(draft, "confirm"))
+    carry_out(draft)
+    visitor.open(first.address)
+
+    assert first.address == again.address == back.address
+    with acting_for(acme.pk):
+        assert Certificate.objects.filter(predecessor=source).count() == 1
+        assert IssuanceAttempt.objects.filter(request=draft).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "complaint"), [("0", "greater than"), ("91", "less than"), ("x", "whole number"), ("", "required")]
+)
+def test_a_validity_outside_profile_and_policy_is_refused(petra, acme, days, complaint):
+    draft = begun(petra, acme, profile="tls-server")
+    visitor = Visitor(petra)
+    visitor.open(step(draft, "subject")).press("Next").press("Next", dns="www.acme.example")
+
+    page = visitor.open(step(draft, "validity")).press("Next", days=days)
+
+    assert page.status == 422
+    assert complaint in page.text
+
+
+def test_a_shorter_validity_and_the_first_name_are_in_the_certificate(petra, acme):
+    certificate = issued(petra, acme, profile="tls-server", dns="b.acme.example\na.acme.example", days=30).x509
+
+    assert (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days == 29
+    assert certificate.subject.rfc4514_string() == "CN=b.acme.example,O=Acme Industries,C=CZ"
+    assert _names(certificate) == ["b.acme.example", "a.acme.example"]
+
+
+def test_a_common_name_that_would_be_too_long_is_left_out(petra, acme):
+    long = f"{'a' * 63}.acme.example"
+
+    assert issued(petra, acme, profile="tls-server", dns=long).x509.subject.rfc4514_string() == "O=Acme Industries,C=CZ"
