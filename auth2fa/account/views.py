@@ -41,12 +41,13 @@ _ONWARD = "after_enrolment"  # where in the session the page to return to is kep
 def account(request: PersonRequest) -> HttpResponse:
     person = request.person
     mine = sessions.of_person(person.pk)
+    seats = [seat for seat in request.seats if not seat.of_platform]
     with acting_as(person.pk):
         context = {
             "has_password": person.issuer == LOCAL and person.has_usable_password(),
             "authenticators": enrolments.confirmed(),
             "may_add": len(enrolments.confirmed()) < enrolments.MOST,
-            "seats": [seat for seat in request.seats if seat.tenant.pk != PLATFORM],
+            "seats": seats,
             "sessions": [
                 {
                     "handle": sessions.handle_of(row.session_key),

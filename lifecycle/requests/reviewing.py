@@ -5,6 +5,8 @@ Part of one unit of work, like `lifecycle.requests.services`.
 
 from uuid import UUID
 
+from django.db import models
+
 from lifecycle.requests.errors import AlreadyJudged, CommentNeeded, OwnRequest
 from lifecycle.requests.models import Approval, CertificateRequest, request_of
 from lifecycle.requests.notices import send_notice
@@ -53,7 +55,7 @@ def given(request: CertificateRequest) -> int:
     return request.approvals.filter(approves=True).exclude(reviewer=request.requested_by).count()
 
 
-def waiting_for(reviewer: UUID) -> "models.QuerySet[CertificateRequest]":
+def waiting_for(reviewer: UUID) -> models.QuerySet[CertificateRequest]:
     """The requests that this person could review and has not."""
     judged = Approval.objects.filter(request=models.OuterRef("pk"), reviewer=reviewer)
     waiting = CertificateRequest.objects.filter(~models.Exists(judged), state=State.IN_REVIEW)

@@ -76,6 +76,7 @@ def _reviews(request: TenantRequest) -> list[dict[str, Any]]:
     if oldest is None:
         return []
     count = waiting.count()
+    address = reverse("request-list", kwargs={"tenant": request.tenant.slug})
     return [
         {
             "tone": "wait",
@@ -83,7 +84,7 @@ def _reviews(request: TenantRequest) -> list[dict[str, Any]]:
             "what": ngettext(
                 "{count} request waits for your review", "{count} requests wait for your review", count
             ).format(count=count),
-            "url": f"{reverse('request-list', kwargs={'tenant': request.tenant.slug})}?{urlencode({'state': State.IN_REVIEW})}",
+            "url": f"{address}?{urlencode({'state': State.IN_REVIEW})}",
             "when": _("Since {day}").format(day=f"{oldest.changed_at:%Y-%m-%d}"),
             "why": _("Whoever asked waits for it."),
             "word": _("Review"),

@@ -41,12 +41,23 @@ class Wire:
         with suppress(OSError):
             while True:
                 browser, _address = self._listening.accept()
-                portal = socket.create_connection(("127.0.0.1", self._port))
-                self._open += [browser, portal]
-                kept = bytearray()
-                self._sent.append(kept)
-                threading.Thread(target=_pump, args=(browser, portal, kept), daemon=True).start()
+                self._open.append(browser)
+                threading.Thread(target=self._serve, args=(browser,), daemon=True).start()
+
+    def _serve(self, browser: socket.socket) -> None:
+        """Hand a connection on once there is something to say: those that wait would use up the portal's threads."""
+        kept = bytearray()
+        self._sent.append(kept)
+        with suppress(OSError), browser:
+            first = browser.recv(_PIECE)
+            if not first:
+                return
+            kept += first
+            with socket.create_connection(("127.0.0.1", self._port)) as portal:
+                self._open.append(portal)
+                portal.sendall(first)
                 threading.Thread(target=_pump, args=(portal, browser, bytearray()), daemon=True).start()
+                _pump(browser, portal, kept)
 
     def carried(self, secret: bytes) -> bool:
         return any(holds(bytes(sent), secret) for sent in self._sent)
@@ -57,7 +68,8 @@ def _pump(source: socket.socket, sink: socket.socket, kept: bytearray) -> None:
         while piece := source.recv(_PIECE):
             kept += piece
             sink.sendall(piece)
-        sink.shutdown(socket.SHUT_WR)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
 
 
 def holds(content: bytes, secret: bytes) -> bool:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,7 @@ from portal.foundation.states import ChangedMeanwhile
 from portal.foundation.tenancy.context import acting_for
 from tests.fakes import orders
 from tests.fakes.authority import InMemoryAuthority, Killed
-from tests.world import ask_for_codes, carry_out, errand_of, filled, issued, serving, submitted
+from tests.world import ask_for_codes, carry_out, csr, errand_of, filled, issued, serving, submitted
 
 pytestmark = pytest.mark.django_db
 
@@ -622,3 +622,75 @@ def test_the_errand_of_a_request_names_its_authority(acme, petra):
     errand = errand_of(request)
     assert errand.task == execute_request.name
     assert errand.args[2] == str(done.profile.authority_id)
+
+
+@dataclass
+class Halting(InToken):
+    """Stands still with the token's answer in its hand until somebody lets it go on."""
+
+    begun: Event = field(default_factory=Event)
+    go_on: Event = field(default_factory=Event)
+
+    def issue(self, linted: Linted) -> bytes:
+        self.begun.set()
+        assert self.go_on.wait(30)
+        return super().issue(linted)
+
+
+def test_of_two_requests_for_one_key_at_the_same_moment_one_is_signed(acme, petra, dan):
+    shared = csr()
+    first, second = submitted(petra, acme, csr=shared), submitted(dan, acme, csr=shared)
+    slow, quick = Halting(in_token(first).inner), in_token(second)
+
+    def carry_first() -> None:
+        try:
+            work(first, slow)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        earlier = pool.submit(carry_first)
+        assert slow.begun.wait(30)
+        with pytest.raises(TryLater, match="same key"):
+            work(second, quick)
+        assert found_of(second).state == State.READY
+        slow.go_on.set()
+        earlier.result()
+    work(second, quick)
+
+    with acting_for(acme.pk):
+        states = {request.pk: request for request in CertificateRequest.objects.all()}
+        assert (states[first.pk].state, states[second.pk].state) == (State.COMPLETED, State.FAILED)
+        assert "already belongs to another certificate" in states[second.pk].why_failed
+        assert Certificate.objects.filter(spki_sha256=first.answers["key"]["spki"]).count() == 1
+        assert IssuanceAttempt.objects.filter(spki_sha256=first.answers["key"]["spki"]).count() == 1
+    assert quick.signed == []
+
+
+def found_of(request: CertificateRequest) -> CertificateRequest:
+    with acting_for(request.tenant_id):
+        return CertificateRequest.objects.get(pk=request.pk)
+
+
+def test_two_workers_at_the_same_moment_certify_one_key_once(acme, petra, dan):
+    shared = csr()
+    requests = [submitted(petra, acme, csr=shared), submitted(dan, acme, csr=shared)]
+    ready = Barrier(2)
+
+    def at_once(request: CertificateRequest) -> None:
+        try:
+            ready.wait(30)
+            with serving("signing"):
+                run(errand_of(request))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(at_once, requests))
+    for request in requests:
+        if found_of(request).state not in {State.COMPLETED, State.FAILED}:
+            carry_out(request)
+
+    assert sorted(found_of(request).state for request in requests) == [State.COMPLETED, State.FAILED]
+    with acting_for(acme.pk):
+        assert Certificate.objects.filter(spki_sha256=requests[0].answers["key"]["spki"]).count() == 1

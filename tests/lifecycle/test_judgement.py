@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates import services as certificates
 from lifecycle.certificates.models import Certificate, Reason, Revocation
 from lifecycle.policies.models import AgreementAcceptance, SubscriberAgreement
@@ -161,6 +162,19 @@ def errand_and_code_are_another_persons(scene: Scene) -> None:
     errand_names_another_person(scene)
 
 
+def policy_was_over(scene: Scene) -> None:
+    with clock.frozen(scene.request.submitted_at - timedelta(seconds=1)):
+        next_policies(scene.acme, factor="email-code", approvals=2)
+
+
+def profile_was_over(scene: Scene) -> None:
+    with serving("owner"), acting_for(scene.acme.pk):
+        old = CertificateProfile.objects.get(slug="desktop-signing")
+        same = {name: getattr(old, name) for name in ("slug", "title", "area", "trust", "authority", "content")}
+        made_at = scene.request.submitted_at - timedelta(seconds=1)
+        CertificateProfile(**same, version=2, made_at=made_at).save(force_insert=True)
+
+
 CASES = [
     (consent_is_missing, "consent to the subscriber agreement is missing"),
     (consent_was_somebody_elses, "consent to the subscriber agreement is missing"),
@@ -177,6 +191,8 @@ CASES = [
     (errand_names_another_authority, "authority that does not issue this kind"),
     (errand_names_another_person, "second factor was not given for what this request says now"),
     (errand_and_code_are_another_persons, "second factor was not given for what this request says now"),
+    (policy_was_over, "had changed before the request was submitted"),
+    (profile_was_over, "had changed before the request was submitted"),
 ]
 
 

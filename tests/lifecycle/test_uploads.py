@@ -157,7 +157,7 @@ OTHERS = {
         lambda: b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02", errors.CertificateUnreadable, "cannot be read"),
     "one byte too much": (lambda: b"A" * (LARGEST_FILE + 1), errors.UploadTooLarge, "1025 KB"),
     "one name too large": (
-        lambda: der(made(names=[f"{n}{'x' * 40}.example" for n in range(1500)])[0]), errors.CertificateTooLarge, "64 KB"),
+        lambda: der(made(names=[f"{n}{'x' * 40}.example" for n in range(750)])[0]), errors.CertificateTooLarge, "64 KB"),
 }  # fmt: skip
 
 
@@ -232,7 +232,7 @@ def test_thousands_of_spoiled_files_are_refused_or_hold_what_the_authority_signe
         "DER after DER": b"".join(map(der, family)),
     }[form]
     refused = 0
-    for _number in range(1500):
+    for _number in range(750):
         spoiled = _spoiled(whole)
         try:
             bundle = read_bundle(spoiled)
@@ -246,7 +246,7 @@ def test_thousands_of_spoiled_files_are_refused_or_hold_what_the_authority_signe
                 below.verify_directly_issued_by(above)
             if one.chain and one.certificate.issuer == family[0].issuer:
                 assert one.certificate == family[0]
-    assert refused > 300
+    assert refused > 150
 
 
 @pytest.mark.parametrize("how", ["pasted", "file"])

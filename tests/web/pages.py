@@ -152,7 +152,7 @@ def _account(world: World) -> Iterator[Visit]:
     yield Visit("password-forgotten", "refused", None, "/password/forgotten/", "Send the link", status=422)
     asked = {"username": "petra@acme.example"}
     yield Visit("password-forgotten", "sent", None, "/password/forgotten/", "Send the link", asked)
-    link = f"/password/new/?link={link_for(petra)}"
+    link = f"/password/new/?link={link_for(world.people['wei'])}"  # who has not signed in since
     yield Visit("password-new", "empty", None, link)
     yield Visit("password-new", "refused", None, link, "Set password", {"new": "short"}, 422)
     yield Visit("password-new", "over", None, "/password/new/?link=nothing", status=409)

@@ -147,7 +147,7 @@ class Walk:
             (bytes(seal.previous) != self.previous, _("the seal does not follow the one before it")),
             (bytes(seal.digest) != seal.computed_digest(digest), _("the seal does not fit its event")),
         )
-        complaint = next((words for broken, words in complaints if broken), None)
+        complaint: Promise | None = next((words for broken, words in complaints if broken), None)
         complaint = complaint or self._judge_checkpoint(seal, signed) or self._judge_witness(seal, signed)
         return Finding(seal.sequence, event.pk, complaint) if complaint else None
 

@@ -1,6 +1,6 @@
 """What lines are about, in words, with a link where the reader may open it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -78,7 +78,7 @@ def _things(request: TenantRequest, subjects: set[str]) -> dict[str, Thing]:
     return found | _requests(request, ids) | _certificates(request, ids)
 
 
-def _requests(request: TenantRequest, ids: list[UUID]) -> Mapping[str, Thing]:
+def _requests(request: TenantRequest, ids: list[UUID]) -> dict[str, Thing]:
     rows = CertificateRequest.objects.filter(pk__in=ids).only("pk", "number", "requested_by")
     reads, owner = Permission.REQUEST_READ in request.seat.permissions, requests_visible_to(request).get("requested_by")
 
@@ -88,7 +88,7 @@ def _requests(request: TenantRequest, ids: list[UUID]) -> Mapping[str, Thing]:
     return {str(row.pk): Thing(_("request {number}").format(number=row.number), url(row)) for row in rows}
 
 
-def _certificates(request: TenantRequest, ids: list[UUID]) -> Mapping[str, Thing]:
+def _certificates(request: TenantRequest, ids: list[UUID]) -> dict[str, Thing]:
     rows = Certificate.objects.filter(pk__in=ids).only("pk", "name", "serial", "owner")
     reads, owner = Permission.CERTIFICATE_READ in request.seat.permissions, certificates_visible_to(request)
 
