@@ -21,11 +21,13 @@ Each opens its own units of work, so call them outside any.  The first policies 
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from threading import Barrier
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +73,7 @@ from portal.foundation.access.models import Invitation, Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
+from portal.foundation.outbox.registry import task_named
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.token import token_at
@@ -446,6 +449,32 @@ def issued(person: User, tenant: Tenant, kind: str | None = None, **wish: Any) -
     assert done.state == "completed", done.why_failed
     with acting_for(tenant.pk):
         return Certificate.objects.with_facts().get(made_from=done.pk)
+
+
+def parked(tenant: Tenant, task: str = "lifecycle.requests.notices.send_notice") -> Errand:
+    """Return work of *tenant* that failed too often, and waits for the operator."""
+    now = clock.now()
+    errand = Errand(tenant_id=tenant.pk, queue=task_named(task).queue, task=task, due_at=now, parked_at=now, tries=150)
+    errand.last_error = "TryLater: mail: ConnectionRefusedError"
+    errand.save(force_insert=True)
+    return errand
+
+
+def at_once(times: int, deed: Callable[[], object]) -> list[object]:
+    """Run *deed* several times at the same moment; return what each run returned or raised."""
+    ready = Barrier(times)
+
+    def one() -> object:
+        try:
+            ready.wait(10)
+            return deed()
+        except Exception as raised:  # noqa: BLE001 - it is the result
+            return raised
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(times) as pool:
+        return [running.result() for running in [pool.submit(one) for _ in range(times)]]
 
 
 # --- people and what they own ---------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from auth2fa.factors.totp import base32, key_uri
 from auth2fa.login import passwords, sessions
 from auth2fa.login.views import path_here
 from auth2fa.models import Enrolment
+from auth2fa.posting import posted
 from portal.config import config
 from portal.foundation.access.models import LOCAL
 from portal.foundation.audit.models import record
@@ -79,7 +80,7 @@ def sessions_end(request: PersonRequest) -> HttpResponse:
 
 @sensitive_post_parameters("old", "new")
 def password_change(request: PersonRequest) -> HttpResponse:
-    form, refusal = ChangePasswordForm(request.POST or None), None
+    form, refusal = ChangePasswordForm(posted(request)), None
     if form.is_bound and form.is_valid():
         given = form.cleaned_data
         try:
@@ -101,7 +102,7 @@ def authenticator_add(request: PersonRequest) -> HttpResponse:
     """Name it and show the password; only then there is a secret to see."""
     if onward := path_here(request.GET.get("next", "")):
         request.session[_ONWARD] = onward
-    form, refusal = AddAuthenticatorForm(request.POST or None), None
+    form, refusal = AddAuthenticatorForm(posted(request)), None
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])
@@ -118,7 +119,7 @@ def authenticator_add(request: PersonRequest) -> HttpResponse:
 
 def authenticator(request: PersonRequest, pk: UUID) -> HttpResponse:
     """Show the secret, as a QR code and to type, until the first right code proves that it arrived."""
-    form = FirstCodeForm(request.POST or None)
+    form = FirstCodeForm(posted(request))
     if form.is_bound and form.is_valid():
         with acting_as(request.person.pk):
             _mine(pk)
@@ -160,7 +161,7 @@ def authenticator_remove(request: PersonRequest, pk: UUID) -> HttpResponse:
         standing = _mine(pk)
         if standing.confirmed_at is None:
             raise EnrolmentOver
-    form, refusal = ProveForm(request.POST or None), None
+    form, refusal = ProveForm(posted(request)), None
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])

@@ -13,6 +13,7 @@ from auth2fa.account.forms import ForgottenForm, NewPasswordForm
 from auth2fa.errors import PasswordTooWeak, TooManyAttempts
 from auth2fa.login import passwords
 from auth2fa.login.links import person_of
+from auth2fa.posting import posted
 
 _LINK = "password_link"  # where in the session the link is kept while its page is open
 
@@ -20,7 +21,7 @@ _LINK = "password_link"  # where in the session the link is kept while its page 
 @never_cache
 def password_forgotten(request: HttpRequest) -> HttpResponse:
     """Ask for the user name; say the same to everybody."""
-    form, refusal = ForgottenForm(request.POST or None), None
+    form, refusal = ForgottenForm(posted(request)), None
     if form.is_bound and form.is_valid():
         try:
             passwords.forget(request, form.cleaned_data["username"])
@@ -41,7 +42,7 @@ def password_new(request: HttpRequest) -> HttpResponse:
         return redirect("password-new")
     link = request.session.get(_LINK, "")
     person = person_of(link)
-    form = NewPasswordForm(request.POST or None)
+    form = NewPasswordForm(posted(request))
     if form.is_bound and form.is_valid():
         try:
             passwords.set_by_link(link, form.cleaned_data["new"])

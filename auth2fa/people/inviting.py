@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from auth2fa.people import roster
 from auth2fa.people.forms import ImportForm, InviteForm
 from auth2fa.people.words import labels
+from auth2fa.posting import posted
 from portal.foundation.access import services
 from portal.foundation.access.errors import AlreadyInvited, AlreadyMember, InvitationOver, InvitedTooOften
 from portal.foundation.access.invitations import MOST_AN_HOUR, Invitee, emails_invited, emails_of_members
@@ -30,7 +31,7 @@ def invite(request: TenantRequest) -> HttpResponse:
     """One person: name, address, roles."""
     refusal: Refusal | None = None
     with acting_for(request.tenant.pk):
-        form = InviteForm(request.POST or None)
+        form = InviteForm(posted(request))
         if form.is_bound and form.is_valid():
             given = form.cleaned_data
             roles = [Role(role) for role in given["roles"]]
@@ -50,7 +51,7 @@ def invite(request: TenantRequest) -> HttpResponse:
 def people_import(request: TenantRequest) -> HttpResponse:
     """A file of people: all its faults or, if it has none, what would happen; one press does it."""
     with acting_for(request.tenant.pk):
-        form = ImportForm(request.POST or None, request.FILES or None) if request.method == "POST" else ImportForm()
+        form = ImportForm(posted(request), request.FILES if request.method == "POST" else None)
         context = {"form": form, "most": roster.MOST_ROWS, "most_an_hour": MOST_AN_HOUR}
         if not form.is_bound or not form.is_valid() or form.roster is None:
             return _page(request, context, refused=form.is_bound)

@@ -17,6 +17,7 @@ from auth2fa.account.forms import new_password
 from auth2fa.errors import AccountExists, PasswordTooWeak
 from auth2fa.login import passwords
 from auth2fa.login.services import sign_in_proven
+from auth2fa.posting import posted
 from portal.foundation import clock
 from portal.foundation.access import services
 from portal.foundation.access.errors import InvitedAsAnother, NameNotReadable
@@ -28,6 +29,7 @@ from portal.foundation.access.words import LONGEST_NAME, readable
 from portal.foundation.audit.models import record
 from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import PLATFORM, Tenant
 
 _LINK = "invitation"  # where in the session the link is kept while its page is open
 
@@ -57,14 +59,14 @@ def invitation(request: HttpRequest) -> HttpResponse:
     person = request.user if isinstance(request.user, User) else None
     form = None
     if person is None and not _is_known(invited.email):
-        form = JoinForm(request.POST or None, initial={"name": invited.name})
+        form = JoinForm(posted(request), initial={"name": invited.name})
     if request.method == "POST":
         if person is not None:
             _join(tenant, pk, person)
-            return _joined(request, organisation.slug, organisation.name)
+            return _joined(request, organisation)
         if form is not None and form.is_valid() and (made := _make(invited, tenant, form)):
             sign_in_proven(request, made, how="invitation")
-            return _joined(request, organisation.slug, organisation.name)
+            return _joined(request, organisation)
     context = {
         "organisation": organisation.name,
         "invitation": invited,
@@ -114,7 +116,9 @@ def _make(invited: Invitation, tenant: UUID, form: JoinForm) -> User | None:
     return person
 
 
-def _joined(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+def _joined(request: HttpRequest, organisation: Tenant) -> HttpResponse:
     request.session.pop(_LINK, None)
-    messages.success(request, _("You belong to {tenant} now.").format(tenant=name))
-    return redirect("tenant-home", tenant=slug)
+    messages.success(request, _("You belong to {tenant} now.").format(tenant=organisation.name))
+    if organisation.pk == PLATFORM:
+        return redirect("platform-overview")
+    return redirect("tenant-home", tenant=organisation.slug)

@@ -17,6 +17,7 @@ from auth2fa.people.forms import FilterForm, RolesForm
 from auth2fa.people.listing import Chip, Wanted
 from auth2fa.people.tables import as_csv
 from auth2fa.people.words import labels, sentences
+from auth2fa.posting import posted
 from portal.foundation.access import services
 from portal.foundation.access.models import Membership, User
 from portal.foundation.access.permissions import Permission, Role
@@ -114,7 +115,7 @@ def person_roles(request: TenantRequest, pk: UUID) -> HttpResponse:
     """Choose roles, see what is gained and lost, and only then change them."""
     with acting_for(request.tenant.pk, person=request.person.pk):
         here = member(pk)
-        form = RolesForm(request.POST or None, initial={"roles": sorted(here.roles)})
+        form = RolesForm(posted(request), initial={"roles": sorted(here.roles)})
         refusal, preview = None, None
         if form.is_bound and form.is_valid():
             wanted = frozenset(Role(role) for role in form.cleaned_data["roles"])

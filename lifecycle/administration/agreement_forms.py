@@ -3,10 +3,11 @@
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy
 
 from lifecycle.administration.policy_forms import _BIGGEST_VERSION
-from lifecycle.policies.services import LONGEST_AGREEMENT, LONGEST_TITLE
+from lifecycle.policies.services import LONGEST_AGREEMENT, LONGEST_TITLE, why_unfit
 from lifecycle.wizards.identity import printable
 
 LANGUAGES = {
@@ -37,6 +38,12 @@ class AgreementForm(forms.Form):
 
     def __init__(self, data: Any = None, *, title: str = "", text: str = "", version: int = 0) -> None:
         super().__init__(data, initial={"title": title, "text": text, "seen": version})
+
+    def clean_text(self) -> str:
+        text = "\n".join(str(self.cleaned_data["text"]).splitlines()).strip()
+        if why := why_unfit(self.cleaned_data.get("title") or "-", text):
+            raise ValidationError(why)
+        return text
 
 
 class AcceptanceFilter(forms.Form):

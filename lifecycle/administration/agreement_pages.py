@@ -128,10 +128,10 @@ def agreement_version(request: TenantRequest, agreement: str, language: str, ver
         text = _text(agreement, language, version)
         form = AcceptanceFilter(request.GET)
         wanted = form.cleaned_data["q"].strip() if form.is_valid() else ""
-        page = page_of(_acceptances(text, wanted), by="pk", descending=True, asked=request.GET)
+        page = page_of(_acceptances(text, wanted), by="at", descending=True, asked=request.GET)
         context = {
             "text": text,
-            "language": LANGUAGES.get(language, language),
+            "in_language": LANGUAGES.get(language, language),
             "filter_form": AcceptanceFilter(request.GET or None),
             "filters": [{"param": "q", "label": _("Person or request"), "value": wanted}] if wanted else [],
             "searched": bool(wanted),
@@ -147,7 +147,7 @@ def agreement_acceptances(request: TenantRequest, agreement: str, language: str,
         text = _text(agreement, language, version)
         form = AcceptanceFilter(request.GET)
         wanted = form.cleaned_data["q"].strip() if form.is_valid() else ""
-        found = list(_acceptances(text, wanted).order_by("-pk")[: MOST_EXPORTED + 1])
+        found = list(_acceptances(text, wanted).order_by("-at", "-pk")[: MOST_EXPORTED + 1])
         rows = [
             [row.person, row.number, row.accepted.version, row.accepted.language, row.accepted.at.isoformat()]
             for row in _accepted(found[:MOST_EXPORTED])
@@ -267,7 +267,7 @@ class _Writing:
     def _shown(self, *, refusal: Refusal | None = None, status: int = 200) -> HttpResponse:
         context = {
             "slug": self.slug,
-            "language": LANGUAGES.get(self.language, self.language),
+            "in_language": LANGUAGES.get(self.language, self.language),
             "before": self.before,
             "overtaken": isinstance(refusal, AgreementChangedMeanwhile),
             "form": self.form,
@@ -280,12 +280,12 @@ class _Writing:
         given, before = self.form.cleaned_data, self.before
         if (before.version if before else 0) != (given["seen"] or 0):
             raise AgreementChangedMeanwhile(version=before.version if before else 0)
-        title, text = " ".join(given["title"].split()), "\n".join(given["text"].splitlines()).strip()
+        title, text = " ".join(given["title"].split()), given["text"]
         if before and (before.title, before.text) == (title, text):
             raise NothingChanged
         context = {
             "slug": self.slug,
-            "language": LANGUAGES.get(self.language, self.language),
+            "in_language": LANGUAGES.get(self.language, self.language),
             "before": before,
             "form": self.form,
             "title": title,

@@ -56,6 +56,8 @@ def counted(rows: "QuerySet[Certificate] | QuerySet[CertificateRequest]") -> tup
 
 def of_certificates(profile: str) -> Reached:
     count, word = counted(certificates_of(profile))
+    if not count:
+        return Reached(_("No valid certificate follows this profile."))
     said = ngettext(
         "{count} valid certificate follows this profile.", "{count} valid certificates follow this profile.", count
     )

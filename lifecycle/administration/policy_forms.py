@@ -28,6 +28,7 @@ class Cell:
     label: str
     field: BoundField | None
     fixed: str = ""
+    is_locked: bool = False  # by the trust class, and not because the operation does not ask for it
     changed: bool = False
 
 
@@ -138,18 +139,23 @@ class PolicyForm(forms.Form):
     def _cell(self, name: str, column: str) -> Cell:
         label, key = str(FIELD_TITLES[column]), f"{name}-{column}"
         if key in self.fields:
-            return Cell(label, self[key], changed=self.is_bound and self[key]._has_changed())  # noqa: SLF001 - Django's own
-        value = self.settled[name].get(column)
-        if value:
-            return Cell(label, None, _("Always"))
-        return Cell(label, None, _("Never") if column == "enabled" else _("Not asked"))
+            return Cell(label, self[key], changed=self.is_bound and key in self.changed_data)
+        if self.settled[name].get(column):
+            return Cell(label, None, _("Always"), is_locked=True)
+        never = column == "enabled"
+        return Cell(label, None, _("Never") if never else _("Not asked"), is_locked=never)
 
 
 def _factors() -> list[tuple[str, str]]:
     return [
-        (slug, f"{factor_title(slug)} ({FACTOR_STRENGTH[slug]})" if slug in FACTOR_STRENGTH else factor_title(slug))
+        (slug, f"{factor_title(slug)} ({FACTOR_STRENGTH[slug][0]})" if slug in FACTOR_STRENGTH else factor_title(slug))
         for slug in FACTORS
     ]
+
+
+def factor_reasons() -> list[tuple[str, Any]]:
+    """Why one second factor is stronger than another, for those that can be chosen."""
+    return [(factor_title(slug), why) for slug, (_word, why) in FACTOR_STRENGTH.items() if slug in FACTORS]
 
 
 def _settings_of(factor: str) -> set[str]:

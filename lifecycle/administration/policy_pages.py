@@ -1,39 +1,25 @@
-"""Policies: which operations a profile allows, and what each asks for.
-
-Changing them is one form with two looks: the matrix, and the review that says what changes,
-what it gives up and whom it reaches.  The review carries the matrix along, so that nothing
-is typed twice, and only its own button saves.
-"""
+"""Policies as they are: which operations a profile allows, what each asks for, and how that came about."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from lifecycle.administration import impact, wording
-from lifecycle.administration.policy_forms import PolicyForm
-from lifecycle.administration.subjects import subject_of
 from lifecycle.authorities.models import CertificateProfile
 from lifecycle.policies import selectors
-from lifecycle.policies.asks import Asks
-from lifecycle.policies.errors import NothingChanged, PolicyChangedMeanwhile, PolicyUnfit
+from lifecycle.policies.asks import CERTIFYING, Asks
 from lifecycle.policies.models import Policy
-from lifecycle.policies.services import change_policies
-from lifecycle.policies.standing import Complaint, Standing, complaints_about
 from lifecycle.wizards import tables
 from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip, names_of
 from portal.foundation.access.permissions import Permission
-from portal.foundation.errors import Refusal
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
-
-UNPROCESSABLE = 422
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +102,7 @@ def policy_page(request: TenantRequest, profile: str) -> HttpResponse:
             "lead": impact.of_certificates(profile).sentence,
             "rows": [_row(name, in_force.get(name), agreements) for name in wording.OPERATIONS],
             "nothing_allowed": not any(policy.enabled for policy in in_force.values()),
-            "history": _history(page.rows, agreements),
+            "history": versions_of(page.rows, agreements),
             "pages": page,
             "may_change": may_change(request),
             "mailboxes_only": found.terms.alternative_names == ("email",),
@@ -132,14 +118,19 @@ def _row(name: str, policy: Policy | None, agreements: dict[str, str]) -> Policy
         status,
         policy.since().made_at if policy else None,
         [
-            (str(wording.FIELD_TITLES[column]), wording.value_word(column, getattr(asks, column), agreements))
+            (
+                str(wording.FIELD_TITLES[column]),
+                wording.value_word(column, getattr(asks, column), agreements)
+                if name in CERTIFYING or column in {"factor", "approvals"}
+                else _("Not asked"),
+            )
             for column in _COLUMNS[1:]
         ],
         wording.rows_of(asks, agreements),
     )
 
 
-def _history(rows: list[Policy], agreements: dict[str, str]) -> list[Version]:
+def versions_of(rows: list[Policy], agreements: dict[str, str]) -> list[Version]:
     people = names_of(policy.made_by for policy in rows)
     wanted = {(policy.operation, policy.version - 1) for policy in rows}
     earlier = {
@@ -161,147 +152,6 @@ def _history(rows: list[Policy], agreements: dict[str, str]) -> list[Version]:
         )
         for policy in rows
     ]
-
-
-def policy_change(request: TenantRequest, profile: str) -> HttpResponse:
-    """The matrix, the review, and the save: `edit`, `review` or `save` is the button that was pressed."""
-    try:
-        with acting_for(request.tenant.pk):
-            matrix = _Matrix.read(request, profile)
-            if request.method != "POST":
-                return matrix.shown()
-            if not matrix.form.is_valid() or "edit" in request.POST:
-                return matrix.shown(status=200 if matrix.form.is_valid() else UNPROCESSABLE)
-            if "save" not in request.POST:
-                return matrix.reviewed()
-            saved = change_policies(
-                profile,
-                matrix.form.wanted,
-                seen=matrix.form.seen,
-                subject=matrix.subject,
-                by=request.person.pk,
-            )
-    except PolicyChangedMeanwhile as overtaken:
-        return _overtaken(request, profile, overtaken)
-    except Refusal as refusal:
-        return _refused(request, profile, refusal)
-    words = wording.in_a_row(wording.OPERATIONS[policy.operation].title for policy in saved)
-    messages.success(request, _("Saved and in force: {operations}.").format(operations=words))
-    return redirect("policy-page", tenant=request.tenant.slug, profile=profile)
-
-
-def _refused(request: TenantRequest, profile: str, refusal: Refusal) -> HttpResponse:
-    with acting_for(request.tenant.pk):
-        matrix = _Matrix.read(request, profile)
-        matrix.form.is_valid()
-        return matrix.shown(refusal=refusal, status=refusal.status)
-
-
-def _overtaken(request: TenantRequest, profile: str, overtaken: PolicyChangedMeanwhile) -> HttpResponse:
-    """The matrix as this person filled it in, beside what somebody else saved; the next save counts from there."""
-    with acting_for(request.tenant.pk):
-        matrix = _Matrix.read(request, profile)
-        theirs = _history(
-            [policy for name, policy in matrix.in_force.items() if name in overtaken.operations], matrix.agreements
-        )
-        data = request.POST.copy()
-        for name in overtaken.operations:
-            data[f"{name}-seen"] = str(matrix.versions.get(name, 0))
-        matrix.form = matrix.bound(data)
-        matrix.form.is_valid()
-        words = [str(wording.OPERATIONS[name].title) for name in overtaken.operations if name in wording.OPERATIONS]
-        return matrix.shown(refusal=PolicyChangedMeanwhile(words), theirs=theirs, status=overtaken.status)
-
-
-@dataclass
-class _Matrix:
-    """Everything that the pages of one profile's matrix need; read inside a unit of work."""
-
-    request: TenantRequest
-    profile: CertificateProfile
-    in_force: dict[str, Policy]
-    agreements: dict[str, str]
-    form: PolicyForm
-
-    @classmethod
-    def read(cls, request: TenantRequest, slug: str) -> "_Matrix":
-        profile = profile_of(slug)
-        matrix = cls(request, profile, selectors.of_profile(slug), selectors.agreement_titles(), None)  # type: ignore[arg-type]
-        matrix.form = matrix.bound(request.POST if request.method == "POST" else None)
-        return matrix
-
-    @property
-    def versions(self) -> dict[str, int]:
-        return {name: policy.version for name, policy in self.in_force.items()}
-
-    @property
-    def subject(self) -> Any:
-        return subject_of(self.profile)
-
-    def bound(self, data: Any) -> PolicyForm:
-        return PolicyForm(
-            data,
-            subject=self.subject,
-            agreements=self.agreements,
-            current={name: Asks.of(policy) for name, policy in self.in_force.items()},
-            versions=self.versions,
-        )
-
-    def shown(
-        self, *, refusal: Refusal | None = None, theirs: list[Version] | None = None, status: int = 200
-    ) -> HttpResponse:
-        context = {
-            "profile": self.profile,
-            "form": self.form,
-            "lines": self.form.lines(),
-            "refusal": None if isinstance(refusal, PolicyUnfit) else refusal,
-            "complaints": [_said(each) for each in refusal.complaints] if isinstance(refusal, PolicyUnfit) else [],
-            "theirs": theirs or [],
-            "is_public": self.subject.is_public,
-            "mailboxes_only": self.profile.terms.alternative_names == ("email",),
-        }
-        return render(self.request, "administration/policy_change.html", context, status=status)
-
-    def reviewed(self) -> HttpResponse:
-        """What would be saved, or why it could not be; nothing is saved yet."""
-        wanted, subject = self.form.wanted, self.subject
-        before = {name: Asks.of(self.in_force.get(name)) for name in wanted}
-        changed = {name: asks for name, asks in wanted.items() if asks != self._as_seen(name)}
-        judged = [each for name, asks in changed.items() for each in complaints_about(Standing(name, asks, subject))]
-        if refused := [each for each in judged if each.is_refused]:
-            return self.shown(refusal=PolicyUnfit(refused), status=UNPROCESSABLE)
-        if not changed:
-            return self.shown(refusal=NothingChanged(), status=UNPROCESSABLE)
-        overtaken = [name for name in changed if self.versions.get(name, 0) != self.form.seen[name]]
-        if overtaken:
-            raise PolicyChangedMeanwhile(overtaken)
-        rows = [
-            row for name, asks in changed.items() for row in wording.changes(name, before[name], asks, self.agreements)
-        ]
-        reached = [impact.of_certificates(self.profile.slug)]
-        for name, asks in changed.items():
-            off = before[name].enabled and not asks.enabled
-            reached += impact.of_operation(self.profile.slug, name, switched_off=off)
-        context = {
-            "profile": self.profile,
-            "form": self.form,
-            "changes": rows,
-            "given_up": [row for row in rows if row.gives_up],
-            "advice": [_said(each) for each in judged],
-            "reached": reached,
-            "later": [wording.OPERATIONS[name].title for name in changed if not wording.OPERATIONS[name].is_available],
-            "posted": [(field, value) for field, value in self.request.POST.items() if field in self.form.fields],
-        }
-        return render(self.request, "administration/policy_review.html", context)
-
-    def _as_seen(self, name: str) -> Asks:
-        version = self.form.seen[name]
-        looked_at = Policy.objects.filter(profile=self.profile.slug, operation=name, version=version).first()
-        return Asks.of(looked_at)
-
-
-def _said(complaint: Complaint) -> str:
-    return f"{wording.OPERATIONS[complaint.operation].title}: {complaint}"
 
 
 def profile_of(slug: str) -> CertificateProfile:

@@ -25,6 +25,26 @@ from lifecycle.wizards.identity import printable
 _FIXED = tuple(SUBJECT_TITLES)
 
 
+_GROUPS: dict[Any, tuple[str, ...]] = {
+    gettext_lazy("What it is called"): ("title", "about", "area"),
+    gettext_lazy("Who issues it, under which rules"): ("trust", "authority"),
+    gettext_lazy("Keys, and what they may be used for"): (
+        "key_types",
+        "key_usage_ec",
+        "key_usage_rsa",
+        "purposes",
+        "other_purposes",
+    ),
+    gettext_lazy("Whom it names"): (
+        "subject",
+        "alternative_names",
+        "common_name_from",
+        *(f"fixed_{name}" for name in _FIXED),
+    ),
+    gettext_lazy("How long it is valid, and whether its key is kept"): ("days", "krs"),
+}
+
+
 class StartForm(forms.Form):
     """Where a new profile begins: one of the portal's own starts, or a copy of a profile."""
 
@@ -47,6 +67,8 @@ class StartForm(forms.Form):
 
 class Ticks(forms.MultipleChoiceField):
     """Any number of options; one that is not offered is refused in words."""
+
+    one_of_several = True  # whether none may be ticked hangs on the others, so nothing says "optional"
 
     def __init__(self, label: Any, choices: Any, help_text: Any = "") -> None:
         super().__init__(
@@ -88,7 +110,7 @@ class ProfileForm(forms.Form):
         required=False,
     )
     trust = forms.ChoiceField(
-        label=FIELD_TITLES["trust"],
+        label=gettext_lazy("Trust class"),
         choices=list(TRUST_TITLES.items()),
         widget=forms.RadioSelect,
         error_messages={
@@ -97,7 +119,7 @@ class ProfileForm(forms.Form):
         },
     )
     authority = forms.ChoiceField(
-        label=FIELD_TITLES["authority"],
+        label=gettext_lazy("Authority"),
         error_messages={
             "required": gettext_lazy("Choose an authority."),
             "invalid_choice": gettext_lazy("Choose one of the authorities on the page."),
@@ -115,7 +137,7 @@ class ProfileForm(forms.Form):
     )
     subject = Ticks(FIELD_TITLES["subject"], [(name, SUBJECT_TITLES[name]) for name in ASKED])
     common_name_from = forms.ChoiceField(
-        label=FIELD_TITLES["common_name_from"],
+        label=gettext_lazy("Name is taken from"),
         required=False,
         choices=[("", gettext_lazy("Nowhere: it is asked for, fixed, or left out")), *NAME_TITLES.items()],
         error_messages={"invalid_choice": gettext_lazy("Choose one of the options on the page.")},
@@ -160,6 +182,10 @@ class ProfileForm(forms.Form):
         self.fields["trust"].choice_hints = TRUST_HINTS  # type: ignore[attr-defined]
         if kept:
             del self.fields["trust"], self.fields["area"]
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields under headings, in the order in which one decides them."""
+        return [(str(title), [self[name] for name in names if name in self.fields]) for title, names in _GROUPS.items()]
 
     def clean_title(self) -> str:
         return " ".join(str(self.cleaned_data["title"]).split())

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from cryptography.x509.oid import NameOID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -136,9 +137,20 @@ def _status(form: StartForm) -> int:
 def _begins(start: str, existing: dict[str, CertificateProfile]) -> Wish | None:
     if start in STARTS:
         chosen = STARTS[start]
-        return Wish("", "", chosen.trust, UUID(int=0), chosen.content)
+        authority = next(iter(_choosable_authorities(None)), UUID(int=0))
+        return Wish("", "", chosen.trust, authority, {**chosen.content, "fixed_subject": _organisation(authority)})
     copied = existing.get(start.removeprefix("copy:"))
     return words.as_wish(copied) if copied else None
+
+
+def _organisation(authority: UUID) -> dict[str, str]:
+    """What the authority's own certificate says of whom it belongs to: its subscribers are mostly of the same."""
+    row = CertificateAuthority.objects.filter(pk=authority).first()
+    if row is None:
+        return {}
+    named = {"country": NameOID.COUNTRY_NAME, "organization": NameOID.ORGANIZATION_NAME}
+    found = {name: row.certificate.subject.get_attributes_for_oid(oid) for name, oid in named.items()}
+    return {name: str(attributes[0].value) for name, attributes in found.items() if attributes}
 
 
 def profile_change(request: TenantRequest, profile: str) -> HttpResponse:

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
-from lifecycle.administration import agreement_pages, policy_pages, profile_pages
+from lifecycle.administration import agreement_pages, policy_changes, policy_pages, profile_pages
 from portal.foundation.access.guards import guard
 from portal.foundation.access.permissions import Permission
 
@@ -15,7 +15,7 @@ urlpatterns = [
     path("policies/", guard(READ, require_safe(policy_pages.policy_list)), name="policy-list"),
     path("policies/export.csv", guard(READ, require_safe(policy_pages.policy_export)), name="policy-export"),
     path("policies/<slug:profile>/", guard(READ, require_safe(policy_pages.policy_page)), name="policy-page"),
-    path("policies/<slug:profile>/change/", guard(CHANGE, form(policy_pages.policy_change)), name="policy-change"),
+    path("policies/<slug:profile>/change/", guard(CHANGE, form(policy_changes.policy_change)), name="policy-change"),
     path("profiles/", guard(READ, require_safe(profile_pages.profile_list)), name="profile-list"),
     path("profiles/export.csv", guard(READ, require_safe(profile_pages.profile_export)), name="profile-export"),
     path("profiles/new/", guard(CHANGE, form(profile_pages.profile_new)), name="profile-new"),

@@ -52,10 +52,11 @@ TRUST_HINTS: dict[str, Text] = {
     Trust.PRIVATE: gettext_lazy("Your own rules; where the public ones say otherwise, you are told what you give up."),
 }
 
-FACTOR_STRENGTH: dict[str, Text] = {
-    "email-code": gettext_lazy("weaker: whoever reads the mailbox reads the code"),
-    "totp": gettext_lazy("stronger: only the person's own device has it"),
+FACTOR_STRENGTH: dict[str, tuple[Text, Text]] = {
+    "email-code": (gettext_lazy("weaker"), gettext_lazy("Whoever reads the mailbox reads the code.")),
+    "totp": (gettext_lazy("stronger"), gettext_lazy("Only the person's own device has it, and it reaches no mailbox.")),
 }
+"""In a word beside the factor's name, and why."""
 FACTOR_ORDER = ("", "email-code", "totp")
 """From the weakest on; a factor that is not named here is taken to be the strongest."""
 
@@ -99,7 +100,7 @@ def value_word(field: str, value: Any, agreements: Mapping[str, str]) -> str:
         case "approvals":
             return _("None") if not value else ngettext("{n} approval", "{n} approvals", value).format(n=value)
         case "checks_caa":
-            return _("Looked at") if value else _("Not looked at")
+            return _("On") if value else _("Off")
         case _:
             return agreements.get(value, value) if value else _("Not asked")
 

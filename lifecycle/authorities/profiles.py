@@ -168,7 +168,7 @@ def _store(wish: Wish, slug: str, version: int, by: UUID) -> CertificateProfile:
         raise
     record(
         actor=by,
-        code="profile:create" if version == 1 else "profile:change",
+        code="profile:create",
         subject=profile.pk,
         slug=slug,
         version=version,

@@ -31,6 +31,7 @@ class Plan:
     country: str
     key_type: str
     days: int
+    caa_identities: tuple[str, ...] = ()  # issuer domain names by which CAA records permit it
 
 
 def create_authority(
@@ -63,6 +64,7 @@ def create_authority(
             name=plan.name,
             key_id=key_id.hex(),
             certificate_der=certificate.public_bytes(Encoding.DER),
+            caa_identities=list(plan.caa_identities),
             parent=parent,
         )
         row.save(force_insert=True)

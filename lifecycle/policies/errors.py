@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.policies.standing import Complaint
 from portal.foundation.errors import Conflict, Refusal
 
 
@@ -14,7 +15,7 @@ class PolicyUnfit(Refusal):
     message = "{complaints}"
     next_step = _("Change what is named; nothing was saved.")
 
-    def __init__(self, complaints: Iterable[object]) -> None:
+    def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(complaints)
         super().__init__(complaints=" ".join(map(str, self.complaints)))
 

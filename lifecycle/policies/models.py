@@ -113,3 +113,4 @@ class AgreementAcceptance(TenantModel):
                 fields=["tenant", "certificate_request", "agreement"], name="acceptance_once_a_request"
             )
         ]
+        indexes = [models.Index(fields=["tenant", "agreement", "at", "id"], name="acceptance_by_agreement")]

@@ -98,7 +98,7 @@ def publish_agreement(*, slug: str, language: str, title: str, text: str, seen: 
     if version != seen:
         raise AgreementChangedMeanwhile(version=version)
     title, text = " ".join(title.split()), "\n".join(text.splitlines()).strip()
-    if why := _unfit(title, text):
+    if why := why_unfit(title, text):
         raise AgreementUnfit(why=why)
     if newest and (newest.title, newest.text) == (title, text):
         raise NothingChanged
@@ -118,7 +118,7 @@ def publish_agreement(*, slug: str, language: str, title: str, text: str, seen: 
     return fresh
 
 
-def _unfit(title: str, text: str) -> str:
+def why_unfit(title: str, text: str) -> str:
     """Why nobody could agree to this; empty if they could."""
     if not title or not text:
         return _("It needs a title and a text.")

@@ -1,5 +1,6 @@
 """Gathers the facts that `policies.rules` judges.  The caller is inside `acting_for(tenant)`."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -37,6 +38,7 @@ def of_certificate(
     return Proposal(
         operation=kind,
         enabled=policy is not None and policy.enabled,
+        off_since=_off_since(policy),
         now=clock.now(),
         trust=certificate.profile.trust,
         longest_life=certificate.profile.terms.lifetime,
@@ -58,12 +60,18 @@ def of_profile(
     return Proposal(
         operation=kind,
         enabled=policy is not None and policy.enabled,
+        off_since=_off_since(policy),
         now=clock.now(),
         trust=profile.trust,
         longest_life=profile.terms.lifetime,
         open_requests=open_requests,
         limits=policy.limits if policy else {},
     )
+
+
+def _off_since(policy: Policy | None) -> datetime | None:
+    """When an administrator switched the operation off, for whoever asks why they cannot (0.R11)."""
+    return None if policy is None or policy.enabled else policy.since().made_at
 
 
 def open_requests_of(person: UUID, kind: Kind, profile_slug: str, *, besides: UUID | None = None) -> int:
@@ -81,6 +89,7 @@ def of_request(request: CertificateRequest) -> Proposal:
     return Proposal(
         operation=request.kind,
         enabled=policy is not None and policy.enabled,
+        off_since=_off_since(policy),
         now=now,
         trust=Trust(request.profile.trust),
         longest_life=request.profile.terms.lifetime,

@@ -34,7 +34,7 @@ def _token_may_be_asked() -> bool:
     return _token().circuit.state != State.OPEN
 
 
-@errand(queue="signing", ready=_token_may_be_asked)
+@errand(queue="signing", ready=_token_may_be_asked, rests=True)
 def execute_request(promised: Errand) -> None:
     request, person, authority_id = (UUID(arg) for arg in promised.args)
     authority = authority_of(promised.tenant_id, authority_id)
@@ -44,13 +44,14 @@ def execute_request(promised: Errand) -> None:
         raise WorldAway(str(error)) from error
 
 
-@errand(queue="signing")
+@errand(queue="signing")  # whatever became of its tenant: others trust the certificate, and somebody may hold its key
 def revoke_compromised(promised: Errand) -> None:
     request, person = (UUID(arg) for arg in promised.args)
     execution.revoke_compromised(promised, request, person=person)
 
 
-@errand(queue="validation", tries=rechecking.PATIENCE + 5)  # what is wrong with us and not with a name comes on top
+# what is wrong with us and not with a name comes on top of the tries
+@errand(queue="validation", tries=rechecking.PATIENCE + 5, rests=True)
 def look_again(promised: Errand) -> None:
     [request] = promised.args
     rechecking.look_again(promised, UUID(request))

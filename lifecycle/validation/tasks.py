@@ -7,6 +7,6 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand
 
 
-@errand(queue="validation")
+@errand(queue="validation", rests=True)
 def look(promised: Errand) -> None:
     looking.answer(promised, [UUID(arg) for arg in promised.args])

@@ -55,7 +55,9 @@ class Filters(forms.Form):
         value = self.chosen(name)
         if isinstance(field, forms.ChoiceField):
             return dict(field.choices).get(value, value)  # type: ignore[arg-type]
-        return f"{value:%Y-%m}" if isinstance(field, MonthField) else value
+        if isinstance(value, date):
+            return f"{value:%Y-%m}" if isinstance(field, MonthField) else value.isoformat()
+        return value
 
 
 class DayField(forms.DateField):

@@ -24,7 +24,7 @@ class RecordsForm(forms.Form):
         ),
         required=False,
         max_length=_MOST_TEXT,
-        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "mono"}),
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "input--code"}),
     )
 
     def clean_records(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from lifecycle.policies.models import Policy, SubscriberAgreement
 from lifecycle.requests import services
 from lifecycle.requests.kinds import Kind
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import longest_days
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
 from lifecycle.wizards.steps import STEPS
@@ -57,6 +58,11 @@ class Chapter:
     days_ago: float
     fate: str = "kept"  # kept, rekeyed, revoked, failed, withdrawn, draft
     key: str = "ec-p256"
+    more: tuple[str, ...] = ()  # further names of a server
+
+    @property
+    def names(self) -> str:
+        return "\n".join((self.name, *self.more))
 
 
 def _chapters() -> Iterator[Chapter]:
@@ -84,6 +90,10 @@ def _chapters() -> Iterator[Chapter]:
     yield dan("Dan Král (plant 2)", 180, "revoked")
     yield dan("Dan Král (scanner)", 70)
     yield dan("Dan Král (archive)", 40, key="ec-p384")
+    server = partial(Chapter, "acme", "petra@acme.example", "tls-server")
+    yield server("www.demo.test", 30, more=("shop.demo.test", "forbidden.demo.test"))
+    yield server("plain.demo.test", 70, "rekeyed")
+    yield Chapter("acme", "dan@acme.example", "tls-server", "wild.demo.test", 83, more=("*.wild.demo.test",))
     yield Chapter("acme", "dan@acme.example", "secure-email", "Dan Král", 355)
     yield Chapter("acme", "dan@acme.example", "secure-email", "Dan Král", 15)
     hank = partial(Chapter, "globex", "hank@globex.example", "desktop-signing")
@@ -92,6 +102,7 @@ def _chapters() -> Iterator[Chapter]:
     yield hank("Hank Scorpio (volcano)", 160, "rekeyed")
     yield hank("Hank Scorpio (hammocks)", 150, "revoked")
     yield hank("Hank Scorpio (sugar)", 45)
+    yield Chapter("globex", "hank@globex.example", "tls-server", "www.demo.test", 40, key="rsa-3072")
     mina = partial(Chapter, "globex", "mina@globex.example", "secure-email")
     for days in (500, 362, 345, 100, 50, 8):
         yield mina("Mina Park", days)
@@ -140,11 +151,19 @@ def _populate(tenants: dict[str, Tenant], people: dict[str, User]) -> None:
 
 
 def _equip(tenant: Tenant) -> None:
-    """A root, an issuing authority, two profiles with their first policies, and an agreement."""
+    """A root, an issuing authority, profiles with their first policies, and an agreement."""
     name, country = TENANTS[tenant.slug]
     token = token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
     root, issuing = (
-        Plan(slug=slug, name=f"{name} {word}", organization=name, country=country, key_type="ec-p256", days=days)
+        Plan(
+            slug=slug,
+            name=f"{name} {word}",
+            organization=name,
+            country=country,
+            key_type="ec-p256",
+            days=days,
+            caa_identities=(f"ca.{tenant.slug}.example",) if slug == "issuing" else (),
+        )
         for slug, word, days in (("root", "Root CA", 7300), ("issuing", "Issuing CA", 3650))
     )
     above = create_authority(tenant, root, token, by=ROBOT)
@@ -176,7 +195,7 @@ def _offer(slug: str, profile: dict, authority: CertificateAuthority, fixed: dic
 
 
 def _ask_for_codes(tenant: Tenant) -> None:
-    """The second version of every policy: a code by e-mail confirms the operation."""
+    """The second version of every policy: a code by e-mail confirms the operation, and names in the DNS are checked."""
     with acting_for(tenant.pk):
         for policy in list(Policy.objects.filter(version=1)):
             Policy(
@@ -186,6 +205,7 @@ def _ask_for_codes(tenant: Tenant) -> None:
                 enabled=True,
                 agreement=policy.agreement,
                 factor="email-code",
+                checks_caa=PROFILES[policy.profile].get("checks_caa", False),
                 made_by=ROBOT,
             ).save()
 
@@ -234,7 +254,8 @@ def _answer(tenant: Tenant, person: User, chapter: Chapter, source: UUID | None)
                 break
             given = {
                 "subject": {"common_name": chapter.name},
-                "names": {"email": person.email},
+                "names": {"email": person.email, "dns": chapter.names},
+                "validity": {"days": str(longest_days(draft))},
                 "key": {"csr": csr},
                 "confirm": {
                     "agreement": str(SubscriberAgreement.in_force("subscriber").pk),

@@ -1,5 +1,7 @@
 """What a verification found, written down."""
 
+from django.utils.translation import override
+
 from portal.foundation.audit.models import AuditEvent, record
 from portal.foundation.audit.verify import Verdict
 from portal.foundation.tenancy.context import current_tenant_id
@@ -8,6 +10,10 @@ from portal.foundation.tenancy.context import current_tenant_id
 def note_verification(verdict: Verdict, *, by: object, seconds: float) -> AuditEvent:
     """Write into the journal that it was verified, and what was found."""
     finding = verdict.finding
+    found: dict[str, object] = {}
+    if finding is not None:
+        with override("en"):  # in whatever language its writer reads; pages translate it
+            found = {"row": finding.sequence, "event": finding.event, "complaint": str(finding.complaint)}
     return record(
         actor=by,
         code="journal:verify",
@@ -18,5 +24,5 @@ def note_verification(verdict: Verdict, *, by: object, seconds: float) -> AuditE
         checkpoints=verdict.checkpoints,
         signed_to=verdict.signed_to,
         milliseconds=round(seconds * 1000),
-        **({"row": finding.sequence, "event": finding.event, "complaint": str(finding.complaint)} if finding else {}),
+        **found,
     )

@@ -2,19 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from threading import Barrier
 from uuid import UUID, uuid4
 
 import pytest
 from aiosmtpd.controller import Controller
 from django.contrib.auth.hashers import make_password
-from django.db import connection
 
 from auth2fa.protocol import Person
 from portal.foundation.access.models import User
+from tests import world
 
 
 class Mailbox:
@@ -124,20 +122,4 @@ def journal(owner) -> Callable[[UUID], list[tuple[str, str, dict]]]:
 @pytest.fixture
 def at_once() -> Callable[[int, Callable[[], object]], list[object]]:
     """Run something several times at the same moment; return what each run returned or raised."""
-
-    def run(times: int, deed: Callable[[], object]) -> list[object]:
-        ready = Barrier(times)
-
-        def one() -> object:
-            try:
-                ready.wait(10)
-                return deed()
-            except Exception as raised:  # noqa: BLE001 - it is the result
-                return raised
-            finally:
-                connection.close()
-
-        with ThreadPoolExecutor(times) as pool:
-            return [running.result() for running in [pool.submit(one) for _ in range(times)]]
-
-    return run
+    return world.at_once

@@ -81,14 +81,17 @@ MALFORMED = {
     ],
     IDNA: [
         "www。example.com", "☃.example", "a☃b.example", "ⅷ.example", "ﬁ.example", "אa.example",
-        "a\u0661\u06f1.example", "\u0301a.example", "ａｂｃ.example", "·.example",
+        "a\u0661\u06f1.example", "\u0301a.example", "\uff41\uff42\uff43.example", "·.example",
     ],
     DRESSED: [
-        "xn--a.example", "xn--ls8h.example", "ab--cd.example", "xn--u-ccb.example", "zz--top.example", "xn--1ch.example",
-        "xn--example.example", "www.xn--0.example",
+        "xn--a.example", "xn--ls8h.example", "ab--cd.example", "xn--u-ccb.example", "zz--top.example",
+        "xn--1ch.example", "xn--example.example", "www.xn--0.example",
     ],
     LONG_PART: [f"{LABEL}a.example", f"www.{'b' * 64}.com", f"{'ü' * 60}.example"],
-    LONG: [f"{LABEL}.{LABEL}.{LABEL}.{'a' * 54}.example", f"*.{LABEL}.{LABEL}.{LABEL}.{'a' * 53}.example", "a." * 130 + "com"],
+    LONG: [
+        f"{LABEL}.{LABEL}.{LABEL}.{'a' * 54}.example", "a." * 130 + "com",
+        f"*.{LABEL}.{LABEL}.{LABEL}.{'a' * 53}.example",
+    ],
     SUFFIX: ["com", "co.uk", "*.com", "*.co.uk", "intranet", "*.corp", "xn--p1ai", "рф", "kawasaki.jp", "test"],
     NOT_SERVERS: ["1.0.0.127.in-addr.arpa", "localhost", "www.localhost", "abcdef.onion", "ip6.arpa", "*.onion"],
 }  # fmt: skip

@@ -5,17 +5,14 @@ that scans a table, that sorts the tenant, or that touches thousands of rows to 
 """
 
 import json
-import re
 from collections.abc import Iterator
 from itertools import chain, product
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from lifecycle.wizards.paging import SIZE
 from portal.foundation.tenancy.context import acting_for
 from tests.web.browsing import Page, Visitor, _controls
 from tests.world import filled, issued
@@ -88,25 +85,29 @@ def test_no_list_scans_or_sorts_the_tenant(owner, petra, vera, acme, globex):
     owner.execute(_CROWD.format(rows=ROWS, largest=LARGEST).replace("%%", "%"))
     faults: dict[str, list[str]] = {}
     seen: set[str] = set()
-    for person, address in product((vera, petra), ("/t/acme/certificates/", "/t/acme/requests/")):
-        for query in _queries(Visitor(person).open(address)):
+    for person, address, orders in (
+        (vera, "/t/acme/certificates/", 6),
+        (petra, "/t/acme/certificates/", 2),
+        (vera, "/t/acme/requests/", 2),
+        (petra, "/t/acme/requests/", 2),
+    ):
+        for query in _queries(Visitor(person).open(address), orders):
             at = f"{address}?{urlencode(query)}"
             for statement in _statements(person, at):
-                if (shape := re.sub(r"'[^']*'", "?", statement) + urlencode(query)) not in seen:
-                    seen.add(shape)
+                if statement not in seen:
+                    seen.add(statement)
                     if found := list(_faults(acme, statement)):
                         faults.setdefault(f"{person.name}: {at}", []).extend(found)
     assert faults == {}
-    assert len(seen) > 300
+    assert len(seen) > 100
 
 
-def _queries(page: Page) -> Iterator[dict[str, str]]:
-    """Every filter alone in every order, every search, and a page far behind."""
+def _queries(page: Page, most_orders: int) -> Iterator[dict[str, str]]:
+    """Every filter alone, with its first and its last value, in so many orders; every search; and a page behind."""
     [form] = [form for box in page.having_class("filters") for form in box.iter("form")]
     fields = {control.get("name"): list(_offered(control)) for control in _controls(form)}
-    orders = fields.pop("sort")
-    assert len(orders) > 1
-    filters = [{}, *({name: value} for name, values in fields.items() for value in values)]
+    orders = fields.pop("sort")[:most_orders]
+    filters = [{}, *({name: value} for name, values in fields.items() for value in {values[0]: 1, values[-1]: 1})]
     if "certificates" in page.address:
         yield from ({"q": text} for text in SEARCHED)
         yield {"q": "example.com", "sort": "name"}
@@ -125,12 +126,9 @@ def _offered(control: Any) -> Iterator[str]:
 
 
 def _far(page: Page, order: str) -> str:
-    """The cursor of a page that is a few pages behind: what is far is the tenth as well as the thousandth."""
-    for _step in range(2):
-        page = page.visitor.open(f"{page.address.partition('?')[0]}?{urlencode({'sort': order})}")
-    assert SIZE == 25
-    cursor = [link for link in page.links().values() if "after=" in link]
-    return cursor[0].partition("after=")[2].partition("&")[0] if cursor else ""
+    """The cursor of the next page."""
+    first = page.visitor.open(f"{page.address.partition('?')[0]}?{urlencode({'sort': order})}")
+    return parse_qs(urlsplit(first.links()["Next"]).query)["after"][0]
 
 
 def _statements(person, at: str) -> list[str]:

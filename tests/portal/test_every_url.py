@@ -27,7 +27,19 @@ from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
-from tests.world import at_domains, begun, enrolled, filled, invited, issued, serving, signed_in, submitted, waiting
+from tests.world import (
+    at_domains,
+    begun,
+    enrolled,
+    filled,
+    invited,
+    issued,
+    parked,
+    serving,
+    signed_in,
+    submitted,
+    waiting,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -60,10 +72,10 @@ class Row:
 
 TABLE = {
     # --- outside any tenant                  nobody ended hank olu jonas dan vera petra
-    "home": Row(SIGNED_IN, get=(302, 302, 302, 200, 302, 302, 200, 302), post=SIGNED_IN),
+    "home": Row(SIGNED_IN, get=(302, 302, 302, 302, 302, 302, 200, 302), post=SIGNED_IN),
     "sign-in": Row(ANYBODY, get=(200, 200, 302, 302, 302, 302, 302, 302), post=(422,) * 8),
     "sign-out": Row(ANYBODY, get=ANYBODY, post=(302,) * 8),
-    # without a link of a mail there is nothing at these: tests/portal/test_invitations.py and tests/auth2fa have those
+    # without a link of a mail there is nothing at these: tests/portal/test_people_invitations.py has those
     "invitation": Row(ANYBODY, get=(409,) * 8, post=(409,) * 8),
     "password-new": Row(ANYBODY, get=(409,) * 8, post=(409,) * 8),
     "password-forgotten": Row(ANYBODY, get=(200,) * 8, post=(422,) * 8),
@@ -109,6 +121,50 @@ TABLE = {
         get=(302, 302, 404, 404, 404, 404, 404, 404),  # a line of acme's is not one of the platform's
         post=OPERATORS,
         arguments=("pk:line",),
+    ),
+    "platform-overview": Row(OPERATORS, get=(302, 302, 404, 200, 404, 404, 404, 404), post=OPERATORS),
+    "platform-tenants": Row(OPERATORS, get=(302, 302, 404, 200, 404, 404, 404, 404), post=OPERATORS),
+    "platform-tenants-export": Row(OPERATORS, get=(302, 302, 404, 200, 404, 404, 404, 404), post=OPERATORS),
+    "platform-tenant-new": Row(
+        OPERATORS,
+        get=(302, 302, 404, 200, 404, 404, 404, 404),
+        post=(302, 302, 404, 302, 404, 404, 404, 404),
+        payload=(("name", "Initech"), ("slug", "initech"), ("administrator", "Bill"), ("email", "bill@initech.example")),
+    ),
+    "platform-tenant": Row(
+        OPERATORS,
+        get=(302, 302, 404, 200, 404, 404, 404, 404),
+        post=OPERATORS,
+        fixed=(("slug", "acme"),),
+    ),
+    "platform-tenant-deed": Row(
+        OPERATORS,
+        get=(302, 302, 404, 200, 404, 404, 404, 404),
+        post=(302, 302, 404, 302, 404, 404, 404, 404),
+        fixed=(("slug", "acme"), ("deed", "suspend")),
+        payload=(("reason", "Because."),),
+    ),
+    "platform-tenant-deed, a look": Row(
+        OPERATORS,
+        get=(302, 302, 404, 200, 404, 404, 404, 404),
+        post=(302, 302, 404, 302, 404, 404, 404, 404),
+        fixed=(("slug", "acme"), ("deed", "look")),
+        payload=(("reason", "Because."), ("minutes", "15")),
+    ),
+    "platform-look-end": Row(
+        OPERATORS,
+        get=OPERATORS,
+        post=(302, 302, 404, 302, 404, 404, 404, 404),
+        fixed=(("slug", "acme"),),
+    ),
+    "platform-authorities": Row(OPERATORS, get=(302, 302, 404, 200, 404, 404, 404, 404), post=OPERATORS),
+    "platform-errands": Row(OPERATORS, get=(302, 302, 404, 200, 404, 404, 404, 404), post=OPERATORS),
+    "platform-errand-deed": Row(
+        OPERATORS,
+        get=(302, 302, 404, 200, 404, 404, 404, 404),
+        post=(302, 302, 404, 302, 404, 404, 404, 404),
+        arguments=("pk:errand",),
+        fixed=(("deed", "again"),),
     ),
     "demo-mailbox": Row(ANYBODY, get=(200,) * 8, post=ANYBODY),
     "demo-dns": Row(ANYBODY, get=(200,) * 8, post=(302,) * 8),
@@ -219,6 +275,106 @@ TABLE = {
         post=AUDITORS,
         arguments=("pk:line",),
     ),
+    "policy-list": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+    ),
+    "policy-export": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+    ),
+    "policy-page": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(("profile", "desktop-signing"),),
+    ),
+    "policy-change": Row(
+        ADMINISTRATORS,
+        get=ADMINISTRATORS,
+        post=ADMINISTRATORS,
+        fixed=(("profile", "desktop-signing"),),
+    ),
+    "profile-list": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+    ),
+    "profile-export": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+    ),
+    "profile-new": Row(
+        ADMINISTRATORS,
+        get=ADMINISTRATORS,
+        post=ADMINISTRATORS,
+    ),
+    "profile-page": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(("profile", "desktop-signing"),),
+    ),
+    "profile-compare": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(("profile", "desktop-signing"),),
+    ),
+    "profile-change": Row(
+        ADMINISTRATORS,
+        get=ADMINISTRATORS,
+        post=ADMINISTRATORS,
+        fixed=(("profile", "desktop-signing"),),
+    ),
+    "agreement-list": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+    ),
+    "agreement-new": Row(
+        ADMINISTRATORS,
+        get=ADMINISTRATORS,
+        post=ADMINISTRATORS,
+    ),
+    "agreement-page": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(("agreement", "subscriber"),),
+    ),
+    "agreement-change": Row(
+        ADMINISTRATORS,
+        get=ADMINISTRATORS,
+        post=ADMINISTRATORS,
+        fixed=(
+            ("agreement", "subscriber"),
+            ("language", "en"),
+        ),
+    ),
+    "agreement-version": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(
+            ("agreement", "subscriber"),
+            ("language", "en"),
+            ("version", "1"),
+        ),
+    ),
+    "agreement-acceptances": Row(
+        AUDITORS,
+        get=(302, 302, 404, 404, 403, 403, 200, 403),
+        post=AUDITORS,
+        fixed=(
+            ("agreement", "subscriber"),
+            ("language", "en"),
+            ("version", "1"),
+        ),
+    ),
     "request-export": Row(READERS, get=(302, 302, 404, 404, 403, 200, 200, 200), post=READERS),
     "request-export-area": Row(
         READERS,
@@ -327,6 +483,7 @@ def things(world, acme, petra):
         "invitation": str(invited(acme, world.people["ada"]).pk),
         "enrolled": str(enrolled(petra)[0].pk),
         "waiting": str(waiting(petra).pk),
+        "errand": str(parked(acme).pk),
     }
     (folder / "test.log").unlink()
 

@@ -159,6 +159,22 @@ def test_nobody_waits_for_a_worker_that_is_not_there(acme, key, exported, monkey
     assert manifest_of(exported())["rows"]["signed"] == 0
 
 
+def test_an_export_that_cannot_be_journalled_is_not_made(owner, acme, client_of_vera):
+    """F9: the file would be an effect without its line."""
+    tell(acme.pk, 1)
+    client_of_vera.raise_request_exception = False
+    owner.execute("REVOKE INSERT ON audit_auditevent FROM portal_web")
+    try:
+        for deed in ("export", "verify"):
+            answer = client_of_vera.post(f"/t/acme/journal/{deed}/")
+            assert (answer.status_code, answer.streaming) == (500, False)
+    finally:
+        owner.execute("GRANT INSERT ON audit_auditevent TO portal_web")
+    assert not Errand.objects.exists()
+    with acting_for(acme.pk):
+        assert AuditEvent.objects.count() == 1
+
+
 # --- an extract -------------------------------------------------------------------------------------------------------
 
 

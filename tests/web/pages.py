@@ -18,21 +18,31 @@ from auth2fa.login.links import link_for
 from lifecycle.certificates import services as certificates
 from lifecycle.certificates.bundles import read_bundle
 from lifecycle.certificates.models import Certificate, Reason
-from lifecycle.requests import services
+from lifecycle.requests import reviewing, services
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import Event
+from lifecycle.validation.caa import Reason as CaaReason
+from lifecycle.validation.services import ask
+from portal.demo.texts import AGREEMENT
 from portal.foundation import clock
 from portal.foundation.access import services as access
 from portal.foundation.access.links import address_of
-from portal.foundation.access.models import User
-from portal.foundation.audit.models import AuditEvent, AuditSeal
+from portal.foundation.access.looks import begin_look
+from portal.foundation.access.models import Membership, User
+from portal.foundation.access.permissions import Role
+from portal.foundation.audit.models import AuditSeal
 from portal.foundation.audit.sealer import seal_everything
+from portal.foundation.audit.verify import verify
+from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
-from portal.foundation.tenancy.models import PLATFORM
+from portal.foundation.tenancy.models import PLATFORM, Tenant
+from portal.notary.services import note_verification
+from tests.fakes.zone import Zone
 from tests.world import (
     PASSWORD,
     World,
     as_person,
+    at_domains,
     begun,
     carry_out,
     csr,
@@ -41,7 +51,10 @@ from tests.world import (
     filled,
     invited,
     issued,
+    issuer_domain,
+    look,
     next_policies,
+    parked,
     serving,
     signed_in,
     submitted,
@@ -61,8 +74,13 @@ NO_PAGE = {
     "certificate-download": "is a file",
     "journal-verify": "takes a POST and leads to the journal",
     "journal-export": "is a file",
+    "policy-export": "is a file",
+    "profile-export": "is a file",
+    "agreement-acceptances": "is a file",
     "platform-journal-verify": "takes a POST and leads to the journal",
     "platform-journal-export": "is a file",
+    "platform-tenants-export": "is a file",
+    "platform-look-end": "takes a POST and leads to the tenant's page",
     "certificate-export": "is a file",
     "certificate-export-area": "is a file",
     "request-export": "is a file",
@@ -107,7 +125,21 @@ def _named(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
 
 def visits(world: World) -> list[Visit]:
     """Fill the world with one of everything and say where it can be looked at."""
-    parts = (_front, _account, _people, _certificates, _uploads, _requests, _wizard, _journal, _problems)
+    parts = (
+        _front,
+        _account,
+        _people,
+        _certificates,
+        _uploads,
+        _requests,
+        _servers,
+        _wizard,
+        _reviews,
+        _administration,
+        _platform,
+        _journal,
+        _problems,
+    )
     return [visit for part in parts for visit in part(world)]
 
 
@@ -118,7 +150,7 @@ def _front(world: World) -> Iterator[Visit]:
     wrong = {"username": "petra", "password": "wrong"}
     yield Visit("sign-in", "not recognised", None, "/sign-in/", "Sign in", wrong, 403)
     yield Visit("home", "several tenants", people["vera"], "/")
-    yield Visit("home", "no tenant", people["olu"], "/")
+    yield Visit("home", "an operator's", people["olu"], "/")
     yield Visit("demo-mailbox", "mails or none", None, "/demo/mailbox/")
     yield Visit("demo-dns", "as it starts", None, "/demo/dns/")
     yield Visit("demo-dns-name", "records", None, "/demo/dns/www/")
@@ -318,6 +350,52 @@ def _wizard(world: World) -> Iterator[Visit]:
     yield Visit("request-code", "refused", petra, code, "Confirm", {"code": "1"}, 422)
 
 
+def _servers(world: World) -> Iterator[Visit]:
+    """The pages for names in the DNS: what is locked, and every state that a name can be in."""
+    acme, petra = world.tenants["acme"], world.people["petra"]
+    names = [f"{label}.acme.example" for label in ("forbidden", "broken", "good")]
+
+    def step(draft: CertificateRequest, slug: str, state: str, press: str = "", **answers: Any) -> Visit:
+        path = f"/t/acme/requests/{draft.pk}/{slug}/"
+        return Visit("request-step", f"{slug}: {state}", petra, path, press, answers, 422 if press else 200)
+
+    first = at_domains(petra, acme, *names)
+    yield step(first, "subject", "of a server")
+    yield step(first, "names", "of a server")
+    yield step(first, "names", "of a server, refused", "Next", dns="a..example <b> 10.0.0.1")
+    yield step(first, "validity", "answered")
+    yield step(first, "validity", "refused", "Next", days="4000")
+    yield step(first, "domains", "unverified")
+    yield step(first, "domains", "refused", "Next")
+    looked = at_domains(petra, acme, *(f"a.{name}" for name in names))
+    look(looked, Zone({f"a.{names[0]}": ("<b>other</b>",), f"a.{names[1]}": CaaReason.SERVER_FAILED}))
+    yield step(looked, "domains", "one forbids, one is broken")
+    verifying = at_domains(petra, acme, "verifying.acme.example")
+    with acting_for(acme.pk):
+        ask(["verifying.acme.example"], [issuer_domain("acme")], by=petra.pk, about=verifying.pk)
+    yield step(verifying, "domains", "verifying")
+    rekey = begun(petra, acme, source=issued(petra, acme, profile="tls-server", dns="rekeyed.acme.example"))
+    full = fill(rekey, petra)
+    for slug in ("subject", "names", "validity"):
+        yield step(full, slug, "locked")
+    yield step(full, "domains", "verified")
+    yield step(full, "confirm", "a server's rekey")
+
+
+def _reviews(world: World) -> Iterator[Visit]:
+    acme, petra, wei = world.tenants["acme"], world.people["petra"], world.people["wei"]
+    next_policies(acme, approvals=1, factor="")
+    waiting, rejected = submitted(petra, acme), submitted(petra, acme)
+    with acting_for(acme.pk, person=wei.pk):
+        reviewing.reject(rejected.pk, by=wei.pk, comment="This is not your name.")
+    yield Visit("tenant-home", "a reviewer's", wei, "/t/acme/")
+    yield Visit("request-page", "a reviewer's", wei, f"/t/acme/requests/{waiting.pk}/")
+    yield Visit(
+        "request-page", "rejecting without a reason", wei, f"/t/acme/requests/{waiting.pk}/", "Reject", status=422
+    )
+    yield Visit("request-page", "rejected", petra, f"/t/acme/requests/{rejected.pk}/")
+
+
 def _ask_for_a_code(world: World, draft: CertificateRequest) -> None:
     """Put the question of the code, without answering it, for a draft of the one operation that asks for one."""
     acme, petra = world.tenants["acme"], world.people["petra"]
@@ -328,6 +406,37 @@ def _ask_for_a_code(world: World, draft: CertificateRequest) -> None:
     asked = challenges.ask("email-code", person=as_person(petra), tenant=acme.pk, about="a look", **wanted)
     with acting_for(acme.pk, person=petra.pk):
         services.keep_challenge(draft.pk, asked.pk, by=petra.pk)
+
+
+def _administration(world: World) -> Iterator[Visit]:
+    ada, vera = world.people["ada"], world.people["vera"]
+    policies, profiles, texts = (f"/t/acme/{place}/" for place in ("policies", "profiles", "agreements"))
+    yield Visit("policy-list", "rows", ada, policies)
+    yield Visit("policy-page", "an administrator's", ada, f"{policies}desktop-signing/")
+    yield Visit("policy-page", "an auditor's", vera, f"{policies}secure-email/")
+    change = f"{policies}desktop-signing/change/"
+    yield Visit("policy-change", "matrix", ada, change)
+    yield Visit("policy-change", "nothing changed", ada, change, "Review the change", status=422)
+    wanted = {"rekey-factor": "", "rekey-agreement": "", "recover-approvals": "1", "rekey-enabled": False}
+    yield Visit("policy-change", "review", ada, change, "Review the change", wanted)
+    yield Visit("profile-list", "rows", ada, profiles)
+    yield Visit("profile-page", "an administrator's", ada, f"{profiles}desktop-signing/")
+    yield Visit("profile-page", "an auditor's", vera, f"{profiles}secure-email/")
+    yield Visit("profile-compare", "one version", vera, f"{profiles}desktop-signing/compare/")
+    yield Visit("profile-new", "where to begin", ada, f"{profiles}new/")
+    yield Visit("profile-new", "a start", ada, f"{profiles}new/?start=tls-server")
+    yield Visit("profile-new", "refused", ada, f"{profiles}new/?start=mail", "Review the profile", status=422)
+    yield Visit("profile-change", "a new version", ada, f"{profiles}desktop-signing/change/")
+    yield Visit("agreement-list", "rows", ada, texts)
+    yield Visit("agreement-page", "an administrator's", ada, f"{texts}subscriber/")
+    yield Visit("agreement-page", "an auditor's", vera, f"{texts}subscriber/")
+    yield Visit("agreement-version", "accepted", vera, f"{texts}subscriber/en/1/")
+    yield Visit("agreement-version", "nothing matches", vera, f"{texts}subscriber/en/1/?q=nobody")
+    yield Visit("agreement-new", "empty", ada, f"{texts}new/")
+    yield Visit("agreement-new", "refused", ada, f"{texts}new/", "Review the text", status=422)
+    yield Visit("agreement-change", "a new version", ada, f"{texts}subscriber/en/change/")
+    again = {"text": AGREEMENT["text"].partition("\n\n")[0]}
+    yield Visit("agreement-change", "review", ada, f"{texts}subscriber/en/change/", "Review the text", again)
 
 
 def _journal(world: World) -> Iterator[Visit]:
@@ -342,10 +451,58 @@ def _journal(world: World) -> Iterator[Visit]:
     yield Visit("journal", "nothing matches", vera, "/t/acme/journal/?about=nobody")
     yield Visit("journal", "verified", vera, "/t/acme/journal/", "Verify")
     yield Visit("journal-line", "sealed", vera, f"/t/acme/journal/{sealed.event_id}/")
-    yield Visit("platform-journal", "rows", olu, "/platform/journal/")
+    verdict = verify(PLATFORM)
     with acting_for(PLATFORM):
-        line = AuditEvent.objects.latest("pk")
+        line = note_verification(verdict, by=olu.pk, seconds=0.1)
+    yield Visit("platform-journal", "rows", olu, "/platform/journal/")
     yield Visit("platform-journal-line", "not sealed yet", olu, f"/platform/journal/{line.pk}/")
+
+
+def _platform(world: World) -> Iterator[Visit]:
+    """As the operator sees it, and what members meet of it: in tenants of its own, since the others are used."""
+    olu, mina = world.people["olu"], world.people["mina"]
+    closing, suspended = _at_the_operators(olu, mina)
+    failed = parked(suspended)
+    needed = parked(suspended, "lifecycle.requests.tasks.execute_request")
+    tenants = "/platform/tenants/"
+    yield Visit("platform-overview", "something to do", olu, "/platform/")
+    yield Visit("platform-tenants", "rows", olu, f"{tenants}?sort=-since")
+    yield Visit("platform-tenants", "nothing matches", olu, f"{tenants}?q=nobody&state=closed")
+    yield Visit("platform-tenant-new", "empty", olu, f"{tenants}new/")
+    press = "Create the tenant and invite"
+    yield Visit("platform-tenant-new", "refused", olu, f"{tenants}new/", press, status=422)
+    reserved = {"name": "Initech", "slug": "api", "administrator": "Eve", "email": "eve@acme.example"}
+    yield Visit("platform-tenant-new", "reserved", olu, f"{tenants}new/", press, reserved, 422)
+    for slug in ("acme", suspended.slug, closing.slug):
+        yield Visit("platform-tenant", slug, olu, f"{tenants}{slug}/")
+        for deed in ("look", "rename", "suspend", "resume", "close", "keep"):
+            yield Visit("platform-tenant-deed", f"{deed}, {slug}", olu, f"{tenants}{slug}/{deed}/")
+    wrong = {"reason": "Over", "days": "3", "slug": "globex"}
+    yield Visit("platform-tenant-deed", "refused", olu, f"{tenants}acme/close/", "Close", wrong, 422)
+    yield Visit("platform-authorities", "rows", olu, "/platform/authorities/")
+    yield Visit("platform-errands", "rows", olu, "/platform/errands/?state=parked")
+    yield Visit("platform-errands", "nothing", olu, "/platform/errands/?queue=validation&state=parked")
+    yield Visit("platform-errand-deed", "again", olu, f"/platform/errands/{failed.pk}/again/")
+    give_up = f"/platform/errands/{failed.pk}/give-up/"
+    yield Visit("platform-errand-deed", "give up", olu, give_up)
+    yield Visit("platform-errand-deed", "refused", olu, give_up, "Give up", status=422)
+    yield Visit("platform-errand-deed", "must be done", olu, f"/platform/errands/{needed.pk}/give-up/")
+    yield Visit("tenant-home", "suspended", mina, f"/t/{suspended.slug}/", status=403)
+    yield Visit("tenant-home", "closing", mina, f"/t/{closing.slug}/")
+    yield Visit("tenant-home", "looked into", olu, f"/t/{closing.slug}/")
+
+
+def _at_the_operators(olu: User, mina: User) -> tuple[Tenant, Tenant]:
+    """A tenant about to close, which the operator looks into, and a suspended one; Mina belongs to both."""
+    made = [tenancy.create_tenant(slug, name, by=olu.pk) for slug, name in (("hooli", "Hooli"), ("initech", "Initech"))]
+    for tenant in made:
+        with serving("owner"), acting_for(tenant.pk):
+            Membership(person=mina, role=Role.SUBSCRIBER).save(force_insert=True)
+    closing, suspended = made
+    tenancy.close_tenant(closing, 30, "The contract ends.", by=olu.pk)
+    begin_look(closing, person=olu.pk, reason="A complaint.", minutes=240)
+    tenancy.suspend_tenant(suspended, "Unpaid.", by=olu.pk)
+    return closing, suspended
 
 
 def _problems(world: World) -> Iterator[Visit]:

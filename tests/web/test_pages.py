@@ -189,7 +189,7 @@ NAMES = (
     # what people and tenants gave, and codes that are the same in every language
     *(name for name, _email, _seats in PEOPLE.values()),
     *("Wolfeschlegelsteinhausenbergerdorff Petra Magdalena von Beispiel", "(archive)", "A new machine.", "Hello"),
-    *(f"{name}{part}" for name, _country in TENANTS.values() for part in (" Issuing CA", "")),
+    *(f"{name}{part}" for name, _country in TENANTS.values() for part in (" Issuing CA", " Root CA", "")),
     *(str(profile[part]) for profile in PROFILES.values() for part in ("title",)),
     *(profile["content"]["about"] for profile in PROFILES.values()),
     *AGREEMENT["text"].split("\n\n"),
@@ -206,6 +206,7 @@ FORMS = (
     r"\b\d{1,2} [A-Z][a-z]+ \d{4}\b",  # a day, in Django's own words
     r"^[A-Z][a-z]+( \d{4})?$",  # a month of the chart
     r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?( UTC)?",
+    r"\b[0-9a-f]{64}\b",  # a digest, as the journal's files have it
     r"\b[0-9A-Fa-f]{2}:?(?=[0-9A-Fa-f]{2}|\W|$)",  # serials and fingerprints, also in pieces
     r"[\w.]+@[\w.]+",  # an address
     r"\b(CN|O|C|OU)=[^,]+",  # a distinguished name

@@ -99,6 +99,20 @@ class LookLasts(Refusal):
     next_step = _("Enter a time in that range; you can ask again when it is over.")
 
 
+class LookReads(Denied):
+    """Whatever an operator would do in a tenant, its own people do."""
+
+    code = "look-reads"
+    message = _("You look inside {tenant} as its operator: you read, and change nothing.")
+    next_step = _("Ask an administrator of {tenant} to do it.")
+
+
+class SeatedAlready(Refusal):
+    code = "seated-already"
+    message = _("You belong to {tenant} yourself, and need no look to enter it.")
+    next_step = _("Open it from the list of your tenants.")
+
+
 class LookIsOn(Conflict):
     code = "look-is-on"
     message = _("You are looking inside {tenant} already.")

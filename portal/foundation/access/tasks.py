@@ -1,15 +1,16 @@
-"""Doorways for the messages worker: the mail that carries an invitation's link."""
+"""Doorways for the messages worker: the mail that carries an invitation's link, and the news of an operator's look."""
 
 from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from portal.config import config
 from portal.foundation import clock
 from portal.foundation.access.links import address_of
-from portal.foundation.access.models import Invitation
+from portal.foundation.access.models import Invitation, Look, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.access.words import harmless
 from portal.foundation.audit.models import record
@@ -59,4 +60,42 @@ def _compose(invitation: Invitation) -> EmailMessage:
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[invitation.email],
         headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no out-of-office notes back
+    )
+
+
+@errand(queue="messages", tries=150)  # ten minutes apart: a day; it stands in the journal in any case
+def tell_of_look(promised: Errand) -> None:
+    """Tell an administrator that an operator looks inside.  A mail may come twice, never not at all."""
+    look_id, person_id = (UUID(arg) for arg in promised.args)
+    with acting_for(promised.tenant_id):
+        look = Look.objects.select_related("tenant", "person").filter(pk=look_id).first()
+        administrator = User.objects.filter(pk=person_id, is_active=True).first()
+        if look is None or administrator is None:
+            promised.finish()
+            return
+        mail = _news_of(look, administrator)
+    try:
+        mail.send()
+    except OSError as error:  # smtplib's errors are OSErrors
+        raise TryLater(f"mail: {type(error).__name__}") from error
+    with acting_for(promised.tenant_id):
+        record(actor=ROBOT, code="look:tell", subject=look_id, person=person_id)
+        promised.finish()
+
+
+def _news_of(look: Look, administrator: User) -> EmailMessage:
+    context = {
+        "name": harmless(administrator.name),
+        "operator": harmless(look.person.name),
+        "tenant": harmless(look.tenant.name),
+        "reason": " ".join(look.reason.split()),
+        "until": look.until,
+        "journal": f"{config.origin}{reverse('journal', kwargs={'tenant': look.tenant.slug})}",
+    }
+    return EmailMessage(
+        subject=" ".join(render_to_string("platform/mail/look-subject.txt", context).split()),
+        body=render_to_string("platform/mail/look.txt", context),
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[administrator.email],
+        headers={"Auto-Submitted": "auto-generated"},
     )

@@ -16,6 +16,7 @@ from portal.foundation.outbox.heartbeat import beat, is_due
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import not_ready, task_named, vitals_of
 from portal.foundation.states import ChangedMeanwhile
+from portal.foundation.tenancy.models import Tenant
 from portal.foundation.writing import change
 
 LEASE = timedelta(seconds=20)
@@ -36,6 +37,13 @@ class WorldAway(TryLater):
     """What every errand of this kind needs is away, and nothing was done: it costs the errand none of its tries.
 
     An errand that says so for longer than `LONGEST_ABSENCE` is parked: then somebody has to look.
+    """
+
+
+class TenantRests(WorldAway):
+    """The errand's tenant is suspended or closed: it waits for as long as that lasts, and is never parked for it.
+
+    Whoever lets the tenant work again makes it due (`services.wake`), so nobody has to look often.
     """
 
 
@@ -120,7 +128,10 @@ def run(errand: Errand) -> None:
     """Run one claimed errand; whatever goes wrong is written down and never lost."""
     with bound_contextvars(errand=str(errand.pk), tenant=str(errand.tenant_id), task=errand.task):
         try:
-            task_named(errand.task).run(errand)
+            task = task_named(errand.task)
+            if task.rests:
+                _refuse_a_tenant_at_rest(errand.tenant_id)
+            task.run(errand)
         except WorldAway as away:
             _wait_for(errand, away)
         except (TryLater, ChangedMeanwhile, DatabaseError) as error:
@@ -131,6 +142,13 @@ def run(errand: Errand) -> None:
         else:
             if errand.done_at is None:  # it found nothing left to do
                 errand.finish()
+
+
+def _refuse_a_tenant_at_rest(tenant_id: UUID) -> None:
+    """Look at the row as it is now: a tenant that was suspended a moment ago has nothing begun for it any more."""
+    tenant = Tenant.objects.filter(pk=tenant_id).only("suspended_at", "closes_at").first()
+    if tenant is not None and tenant.rests(clock.now()):
+        raise TenantRests("The tenant is suspended or closed.")
 
 
 def _postpone(errand: Errand, error: Exception) -> None:
@@ -148,11 +166,12 @@ def _wait_for(errand: Errand, away: WorldAway) -> None:
     """Give the try back; the longer the world has been away, the later the next one, up to `LONGEST_WAIT_AWAY`."""
     now = clock.now()
     since = errand.away_since or now
-    if now - since > LONGEST_ABSENCE:
+    rests = isinstance(away, TenantRests)
+    if now - since > LONGEST_ABSENCE and not rests:
         log.error("errand.gave_up", error=str(away))
         _park(errand, away)
         return
-    wait = min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
+    wait = LONGEST_WAIT if rests else min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
     log.info("errand.waits", error=str(away), seconds=wait.total_seconds())
     _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
 

@@ -24,10 +24,11 @@ class Task:
     run: Callable[["Errand"], None]
     tries: int
     ready: Callable[[], bool] = _always
+    rests: bool = False
 
 
 def errand(
-    *, queue: str, tries: int = 20, ready: Callable[[], bool] = _always
+    *, queue: str, tries: int = 20, ready: Callable[[], bool] = _always, rests: bool = False
 ) -> Callable[[Callable[["Errand"], None]], Task]:
     """Make a function of a `tasks.py` the doorway for an errand on *queue*.
 
@@ -35,14 +36,15 @@ def errand(
     its certainty from the state it finds, and finishes the errand in the unit of work
     that has the effect.  After *tries*, twenty of which take two hours, it is parked for
     the operator.  While *ready* says no, no errand of this kind is claimed: it stays due,
-    and costs neither a try nor a lease.
+    and costs neither a try nor a lease.  With *rests* it waits, likewise at no cost, while
+    its tenant is suspended or closed.
     """
     if queue not in QUEUES:
         raise ValueError(f"there is no queue {queue!r}")
 
     def register(run: Callable[["Errand"], None]) -> Task:
         name = f"{run.__module__}.{run.__qualname__}"
-        return _tasks.setdefault(name, Task(name, queue, run, tries, ready))
+        return _tasks.setdefault(name, Task(name, queue, run, tries, ready, rests))
 
     return register
 

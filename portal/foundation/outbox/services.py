@@ -1,8 +1,9 @@
-"""What an operator does with work that was parked.
+"""What an operator does with work that was parked, and with work that rested with its tenant.
 
-It stands in the journal of the tenant whose work it is, and in the platform's.
+The first stands in the journal of the tenant whose work it is, and in the platform's.
 """
 
+from functools import partial
 from uuid import UUID
 
 from django.db import transaction
@@ -11,8 +12,9 @@ from portal.foundation import clock
 from portal.foundation.audit.models import record_for_both
 from portal.foundation.outbox.bell import ring
 from portal.foundation.outbox.models import Errand
+from portal.foundation.outbox.registry import QUEUES
 from portal.foundation.states import ChangedMeanwhile
-from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.context import acting_for, current_tenant_id
 
 
 def try_again(errand: Errand, *, by: UUID) -> None:
@@ -26,8 +28,16 @@ def give_up(errand: Errand, reason: str, *, by: UUID) -> None:
     _change(errand, "errand:give-up", by, {"done_at": clock.now()}, reason=reason)
 
 
+def wake() -> None:
+    """Let everything that waited because the unit of work's tenant rested be due now."""
+    mine = Errand.objects.filter(tenant_id=current_tenant_id(), done_at=None, parked_at=None)
+    mine.filter(away_since__isnull=False).update(due_at=clock.now(), away_since=None)
+    for queue in QUEUES:
+        transaction.on_commit(partial(ring, queue), robust=True)
+
+
 def _change(errand: Errand, code: str, by: UUID, to: dict[str, object], **facts: object) -> None:
-    with acting_for(errand.tenant_id), transaction.atomic():
+    with acting_for(errand.tenant_id):
         if not Errand.objects.filter(pk=errand.pk, done_at=None, parked_at__isnull=False).update(**to):
             raise ChangedMeanwhile(thing="errand")
         record_for_both(actor=by, code=code, subject=errand.pk, task=errand.task, **facts)

@@ -15,6 +15,7 @@ from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
 
 from portal.foundation import clock
+from portal.foundation.access.errors import LookReads
 from portal.foundation.access.guards import MayNot, Open, needs
 from portal.foundation.access.models import Look, Membership, User
 from portal.foundation.access.permissions import LOOKING, Permission, Role, permissions_of, roles_with
@@ -24,6 +25,8 @@ from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.errors import NotHere, TenantClosed, TenantSuspended
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.tenancy.role import refuse_unfenced_role
+
+_READING = frozenset({"GET", "HEAD"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,8 @@ class TenantMiddleware:
         request.tenant, request.seat = seat.tenant, seat  # type: ignore[attr-defined]
         if seat.look:
             _note_the_look(request, seat)
+            if request.method not in _READING:
+                raise LookReads(tenant=seat.tenant.name)
         else:
             _refuse_a_tenant_at_rest(seat.tenant)
         if needed not in seat.permissions:

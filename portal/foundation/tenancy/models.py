@@ -39,6 +39,10 @@ class Tenant(models.Model):
     def is_closed(self, at: datetime) -> bool:
         return self.closes_at is not None and self.closes_at <= at
 
+    def rests(self, at: datetime) -> bool:
+        """Whether nobody enters and nothing is signed."""
+        return self.suspended_at is not None or self.is_closed(at)
+
 
 class TenantManager(models.Manager[Row]):
     """Adds the tenant to every query, and raises `NoTenant` where there is none.

@@ -5,6 +5,7 @@ its administrators read who did what to them.
 """
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from portal.foundation import clock
 from portal.foundation.audit.models import record_for_both
+from portal.foundation.outbox.services import wake
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere, SlugTaken, SlugUnusable, TenantChangedMeanwhile, WaitingTooShort
 from portal.foundation.tenancy.models import PLATFORM, Tenant
@@ -52,7 +54,8 @@ def suspend_tenant(tenant: Tenant, reason: str, *, by: UUID) -> None:
 
 
 def resume_tenant(tenant: Tenant, *, by: UUID) -> None:
-    _change(tenant, "tenant:resume", by, {"suspended_at__isnull": False}, {"suspended_at": None})
+    """Let everybody in again; what rested meanwhile is due at once."""
+    _change(tenant, "tenant:resume", by, {"suspended_at__isnull": False}, {"suspended_at": None}, then=wake)
 
 
 def close_tenant(tenant: Tenant, days: int, reason: str, *, by: UUID) -> None:
@@ -69,7 +72,14 @@ def keep_tenant(tenant: Tenant, *, by: UUID) -> None:
 
 
 def _change(
-    tenant: Tenant, code: str, by: UUID, only_if: dict[str, object], to: dict[str, object], **facts: object
+    tenant: Tenant,
+    code: str,
+    by: UUID,
+    only_if: dict[str, object],
+    to: dict[str, object],
+    *,
+    then: Callable[[], None] = lambda: None,
+    **facts: object,
 ) -> None:
     """Compare before swapping, so that of two operators the second is told what the first one did."""
     if tenant.pk == PLATFORM:
@@ -77,4 +87,5 @@ def _change(
     with acting_for(tenant.pk):
         if not Tenant.objects.filter(pk=tenant.pk, **only_if).update(**to):
             raise TenantChangedMeanwhile(tenant=tenant.name)
+        then()
         record_for_both(actor=by, code=code, subject=tenant.pk, **facts)

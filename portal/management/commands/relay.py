@@ -38,4 +38,5 @@ class Command(BaseCommand):
                     forget_what_is_done()
                     forget_the_dead()
             except DatabaseError as error:
+                rounds = Rounds()  # it may not have heard of everything that was sealed, so it looks at every chain
                 log.warning("relay.waits", error=str(error))

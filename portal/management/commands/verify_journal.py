@@ -28,10 +28,11 @@ class Command(BaseCommand):
             unknown = set(options["tenant"]) - {tenant.slug for tenant in tenants}
             if unknown:
                 raise CommandError(f"There is no tenant {', '.join(sorted(unknown))}.")
+        keys = [key.replace(":", "").lower() for key in options["key"]] if options["key"] else None
         bad = 0
         for tenant in tenants:
             kept = _kept(options["anchors"], tenant)
-            verdict = verify(tenant.pk, witnesses=kept, only_keys=options["key"])
+            verdict = verify(tenant.pk, witnesses=kept, only_keys=keys)
             self.stdout.write(f"{tenant.slug}: {verdict.finding or _praise(verdict, kept)}")
             bad += verdict.finding is not None
         if bad:

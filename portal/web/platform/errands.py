@@ -48,6 +48,7 @@ WORK: Mapping[str, Work] = {
     "lifecycle.requests.notices.send_notice": Work(gettext_lazy("Tell a person what became of a request")),
     "lifecycle.validation.tasks.look": Work(gettext_lazy("Look up CAA records")),
     "portal.foundation.access.tasks.send_invitation": Work(gettext_lazy("Send an invitation")),
+    "portal.foundation.access.tasks.tell_of_look": Work(gettext_lazy("Tell an administrator of an operator's look")),
     "auth2fa.tasks.tell": Work(gettext_lazy("Tell a person what happened to their account")),
     "auth2fa.tasks.send_reset": Work(gettext_lazy("Send a link for a new password")),
     "portal.notary.tasks.sign_chain": Work(gettext_lazy("Sign a checkpoint of a journal"), _PROMISED),

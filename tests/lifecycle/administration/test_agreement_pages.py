@@ -120,9 +120,16 @@ def test_whatever_is_typed_is_text_and_nothing_else(owner, acme, ada):
 
 
 @pytest.mark.parametrize(
-    "address", ["agreements/nothing/", "agreements/subscriber/cs/1/", "agreements/subscriber/en/9/",
-                f"agreements/subscriber/en/{'9' * 30}/", "agreements/subscriber/xx/change/", "agreements/none/en/change/"]
-)  # fmt: skip
+    "address",
+    [
+        "agreements/nothing/",
+        "agreements/subscriber/cs/1/",
+        "agreements/subscriber/en/9/",
+        f"agreements/subscriber/en/{'9' * 30}/",
+        "agreements/subscriber/xx/change/",
+        "agreements/none/en/change/",
+    ],
+)
 def test_a_text_that_never_was_is_not_there(acme, ada, address):
     assert Visitor(ada).open(f"/t/acme/{address}").status == 404
 

@@ -8,6 +8,7 @@ from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.orders import SUBJECT_FIELDS
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
+from tests.lifecycle.administration.pressing import press
 from tests.portal.test_every_url import everything
 from tests.web.browsing import Page, Visitor
 from tests.web.naughty import NAUGHTY
@@ -31,7 +32,7 @@ def new(person, start: str = "documents") -> Page:
 def reviewed(page: Page, **answers) -> Page:
     """Fill the form in; what is not named stays as it began."""
     answers.setdefault("authority", authority(page))
-    return page.press("Review the profile", **answers)
+    return press(page, "Review the profile", **answers)
 
 
 def test_the_subject_has_the_fields_that_orders_write():
@@ -42,17 +43,19 @@ def test_the_subject_has_the_fields_that_orders_write():
 def test_every_start_makes_a_profile_that_allows_nothing_yet(owner, acme, ada, petra, start):
     review = reviewed(new(ada, start), title=f"Made of {start}", area="")
     assert review.status == 200, review.complaints
-    shown = review.press("Make this profile")
+    shown = press(review, "Make this profile")
     assert "Nothing is allowed yet" in shown.text
     with acting_for(acme.pk):
         [made] = CertificateProfile.objects.filter(made_by=str(ada.pk))
         [event] = AuditEvent.objects.filter(code="profile:create")
     assert (made.version, event.subject, event.facts["slug"]) == (1, str(made.pk), made.slug)
-    assert made.title not in Visitor(petra).open("/t/acme/requests/begin/issue/").text
+    offered = Visitor(petra).open("/t/acme/requests/begin/issue/").all("input")
+    assert made.slug not in {choice.get("value") for choice in offered}
+    assert "desktop-signing" in {choice.get("value") for choice in offered}
 
 
 def test_a_copy_takes_everything_but_a_name_of_its_own(acme, ada):
-    reviewed(new(ada, "copy:desktop-signing"), title="Desktop Signing", area="").press("Make this profile")
+    press(reviewed(new(ada, "copy:desktop-signing"), title="Desktop Signing", area=""), "Make this profile")
     with acting_for(acme.pk):
         first = CertificateProfile.objects.in_force("desktop-signing")
         copy = CertificateProfile.objects.in_force("desktop-signing-2")
@@ -64,13 +67,13 @@ def test_a_new_version_says_what_changes_and_whom_it_reaches_and_certificates_ke
     certificate, draft = issued(petra, acme), begun(petra, acme)
     page = Visitor(ada).open(CHANGE)
     before = everything(owner)
-    review = page.press("Review the profile", days="180", title="Desktop Signing")
+    review = press(page, "Review the profile", days="180", title="Desktop Signing")
     assert everything(owner) == before
     assert "365 days 180 days" in review.text
     assert "1 valid certificate follows this profile." in review.text
     assert "1 draft goes over to the new version" in review.text
     assert draft.number in review.text
-    review.press("Save the new version")
+    press(review, "Save the new version")
     with acting_for(acme.pk):
         newest = CertificateProfile.objects.in_force("desktop-signing")
         certificate.refresh_from_db()
@@ -88,7 +91,7 @@ def test_a_new_version_says_what_changes_and_whom_it_reaches_and_certificates_ke
 def test_a_version_that_says_the_same_is_not_made(owner, acme, ada):
     page = Visitor(ada).open(CHANGE)
     before = everything(owner)
-    refused = page.press("Review the profile")
+    refused = press(page, "Review the profile")
     assert refused.status == 422
     assert "would say what the profile says already" in refused.complaints[0]
     assert everything(owner) == before
@@ -96,12 +99,12 @@ def test_a_version_that_says_the_same_is_not_made(owner, acme, ada):
 
 def test_the_second_of_two_administrators_is_told_and_keeps_what_was_filled_in(acme, ada):
     first, second = Visitor(ada).open(CHANGE), Visitor(ada).open(CHANGE)
-    review = second.press("Review the profile", days="90")
-    first.press("Review the profile", days="200").press("Save the new version")
-    told = review.press("Save the new version")
+    review = press(second, "Review the profile", days="90")
+    press(press(first, "Review the profile", days="200"), "Save the new version")
+    told = press(review, "Save the new version")
     assert told.status == 409
     assert (told.value("days"), told.value("seen")) == ("90", "2")
-    told.press("Review the profile").press("Save the new version")
+    press(press(told, "Review the profile"), "Save the new version")
     with acting_for(acme.pk):
         newest = CertificateProfile.objects.in_force("desktop-signing")
     assert (newest.version, newest.terms.days) == (3, 90)
@@ -110,7 +113,7 @@ def test_the_second_of_two_administrators_is_told_and_keeps_what_was_filled_in(a
 def test_trust_class_and_area_stay_whatever_is_posted(acme, ada):
     page = Visitor(ada).open(CHANGE)
     assert "trust" not in page.fields()
-    review = page.press("Review the profile", days="90")
+    review = press(page, "Review the profile", days="90")
     hidden = {
         name: control.get("value", "") for name, control in review.fields().items() if control.get("type") == "hidden"
     }
@@ -250,12 +253,12 @@ def test_whatever_is_typed_is_no_accident(acme, ada, name):
 
 def test_the_policies_that_no_longer_fit_are_named(acme, ada):
     review = reviewed(new(ada, "mail"), title="Mail with keys", area="", krs=True)
-    review.press("Make this profile")
+    press(review, "Make this profile")
     matrix = Visitor(ada).open("/t/acme/policies/mail-with-keys/change/")
     recover = {"recover-enabled": True, "recover-factor": "email-code"}
-    assert "Recover key" in matrix.press("Review the change", **recover).press("Save policies").text
+    assert "Recover key" in press(matrix, "Review the change", **recover).press("Save policies").text
     change = Visitor(ada).open("/t/acme/profiles/mail-with-keys/change/")
-    without = change.press("Review the profile", krs=False)
+    without = press(change, "Review the profile", krs=False)
     assert "Recover key: This profile archives no keys, so there is nothing to recover. (2.R2)" in without.text
 
 

@@ -1,0 +1,395 @@
+"""The people of a tenant: the list, roles, suspension, and the last administrator, who cannot go."""
+
+import csv
+import io
+import re
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from auth2fa import enrolments
+from auth2fa.login import sessions
+from auth2fa.people import listing, roster
+from portal.foundation import clock
+from portal.foundation.access import services
+from portal.foundation.access.errors import LastAdministrator, NotOnesOwn, RolesNotOffered
+from portal.foundation.access.models import Invitation, Membership, User
+from portal.foundation.access.permissions import Role
+from portal.foundation.audit.models import AuditEvent
+from portal.foundation.tenancy.context import acting_as, acting_for
+from portal.foundation.tenancy.errors import NotHere
+from portal.foundation.tenancy.models import PLATFORM
+from tests.portal.test_every_url import everything
+from tests.portal.test_people_invitations import codes, deliver, roles_of
+from tests.web.browsing import Visitor
+from tests.world import at_once, begun, enrolled, invited, serving, signed_in, submitted
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PEOPLE = "/t/acme/people/"
+
+
+def give(tenant, person, *roles, by):
+    with acting_for(tenant.pk):
+        services.change_roles(person.pk, roles, by=by.pk)
+
+
+# --- the last administrator ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("act", ["suspend", "remove", "lose the role"])
+def test_the_last_active_administrator_stays(acme, ada, wei, owner, act):
+    acts = {
+        "suspend": lambda: services.suspend(ada.pk, by=ada.pk),
+        "remove": lambda: services.remove(ada.pk, by=ada.pk),
+        "lose the role": lambda: services.change_roles(ada.pk, [Role.AUDITOR], by=ada.pk),
+    }
+    with acting_for(acme.pk):
+        services.change_roles(ada.pk, [Role.ADMINISTRATOR, Role.AUDITOR], by=wei.pk)
+    give(acme, wei, Role.REVIEWER, Role.ADMINISTRATOR, by=ada)
+    with acting_for(acme.pk):
+        services.suspend(wei.pk, by=ada.pk)  # somebody who is suspended is no active one
+    before = everything(owner)
+    with pytest.raises(LastAdministrator) as refusal, acting_for(acme.pk, person=ada.pk):
+        acts[act]()
+    assert "Ada Osei" in str(refusal.value)
+    assert everything(owner) == before
+    with acting_for(acme.pk):
+        services.unsuspend(wei.pk, by=ada.pk)
+    with acting_for(acme.pk, person=ada.pk):
+        services.remove(ada.pk, by=ada.pk)
+    assert roles_of(acme, ada) == []
+
+
+def test_two_administrators_who_remove_each_other_at_the_same_moment_leave_one(acme, ada, wei):
+    for _ in range(3):
+        give(acme, wei, Role.ADMINISTRATOR, by=ada)
+        pairs = iter([(ada, wei), (wei, ada)])
+
+        def remove(pairs=pairs):
+            by, whom = next(pairs)
+            with acting_for(acme.pk, person=by.pk):
+                services.suspend(whom.pk, by=by.pk)
+
+        ends = at_once(2, remove)
+        assert sorted(type(end).__name__ for end in ends) == ["LastAdministrator", "NoneType"]
+        with acting_for(acme.pk):
+            Membership.objects.update(suspended_at=None)
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_gives_themselves_a_role_but_may_give_one_up(acme, ada, wei, owner):
+    give(acme, wei, Role.REVIEWER, Role.ADMINISTRATOR, by=ada)
+    before = everything(owner)
+    with pytest.raises(NotOnesOwn):
+        give(acme, wei, Role.ADMINISTRATOR, Role.RECOVERY_OFFICER, by=wei)
+    assert everything(owner) == before
+    give(acme, wei, Role.REVIEWER, by=wei)
+    assert roles_of(acme, wei) == ["reviewer"]
+
+
+def test_a_suspended_administrator_does_not_end_their_own_suspension(acme, ada, wei, owner):
+    give(acme, wei, Role.ADMINISTRATOR, by=ada)
+    with acting_for(acme.pk):
+        services.suspend(wei.pk, by=ada.pk)
+    before = everything(owner)
+    with pytest.raises(NotOnesOwn), acting_for(acme.pk):
+        services.unsuspend(wei.pk, by=wei.pk)
+    assert everything(owner) == before
+
+
+@pytest.mark.parametrize("roles", [[], [Role.OPERATOR], [Role.AUDITOR, Role.OPERATOR]])
+def test_roles_that_a_tenant_does_not_have_are_not_given(acme, ada, dan, owner, roles):
+    before = everything(owner)
+    with pytest.raises(RolesNotOffered):
+        give(acme, dan, *roles, by=ada)
+    assert everything(owner) == before
+
+
+def test_somebody_of_another_tenant_is_nobody_here(acme, ada, hank, owner):
+    before = everything(owner)
+    for deed in (
+        lambda: services.change_roles(hank.pk, [Role.AUDITOR], by=ada.pk),
+        lambda: services.suspend(hank.pk, by=ada.pk),
+        lambda: services.unsuspend(hank.pk, by=ada.pk),
+        lambda: services.remove(hank.pk, by=ada.pk),
+    ):
+        with pytest.raises(NotHere), acting_for(acme.pk):
+            deed()
+    client = signed_in(Client(), ada)
+    for act in ("suspend", "end-sessions", "reset-factors", "remove"):
+        assert client.post(f"{PEOPLE}{hank.pk}/{act}/").status_code == 404
+    assert everything(owner) == before
+
+
+def test_changing_roles_shows_what_is_gained_and_lost_before_it_does_anything(acme, ada, dan, owner):
+    page = Visitor(ada).open(f"{PEOPLE}{dan.pk}/").follow("Change roles")
+    before = everything(owner)
+    preview = page.press("See what changes", roles=["auditor", "reviewer"])
+    assert everything(owner) == before
+    assert "Gained" in preview.text
+    assert "Asks for certificates" in preview.text[preview.text.index("Lost") :]
+    preview.press("Change roles")
+    assert roles_of(acme, dan) == ["auditor", "reviewer"]
+    assert sorted(codes(acme)[-3:]) == ["membership:give", "membership:give", "membership:take"]
+
+
+# --- suspension ------------------------------------------------------------------------------------------------------
+
+
+def test_a_suspended_member_cannot_enter_from_the_next_click_on_and_keeps_drafts_and_running_requests(acme, ada, dan):
+    draft, running = begun(dan, acme), submitted(dan, acme)
+    client = signed_in(Client(), dan)
+    assert client.get("/t/acme/").status_code == 200
+    Visitor(ada).open(f"{PEOPLE}{dan.pk}/suspend/").press("Suspend")
+    assert client.get("/t/acme/").status_code == 404
+    assert client.get("/account/").status_code == 200
+    with acting_for(acme.pk):
+        services.unsuspend(dan.pk, by=ada.pk)
+    assert client.get(f"/t/acme/requests/{draft.pk}/").status_code == 200
+    assert client.get(f"/t/acme/requests/{running.pk}/").status_code == 200
+    assert codes(acme)[-2:] == ["membership:suspend", "membership:unsuspend"]
+
+
+def test_removing_takes_every_seat_here_and_leaves_the_account_and_other_tenants(acme, globex, ada, vera):
+    client = signed_in(Client(), vera)
+    with acting_for(acme.pk):
+        services.remove(vera.pk, by=ada.pk)
+    assert client.get("/t/acme/").status_code == 404
+    assert client.get("/t/globex/").status_code == 200
+
+
+# --- sessions and factors of a member ------------------------------------------------------------------------------
+
+
+def test_an_administrator_sees_how_many_sessions_there_are_and_ends_them_all(acme, ada, dan, owner):
+    phone, desk = signed_in(Client(), dan), signed_in(Client(), dan)
+    page = Visitor(ada).open(f"{PEOPLE}{dan.pk}/")
+    assert re.search(r"Sessions\s+2\b", page.text)
+    assert "127.0.0.1" not in page.text
+    Visitor(ada).open(f"{PEOPLE}{dan.pk}/end-sessions/").press("End sessions")
+    assert [client.get("/account/").status_code for client in (phone, desk)] == [302, 302]
+    assert codes(acme)[-1] == "session:end"
+    with acting_for(PLATFORM):
+        line = AuditEvent.objects.filter(code="session:end").get()
+    assert (line.actor, line.subject, line.facts) == (str(ada.pk), str(dan.pk), {"count": 2, "tenant": str(acme.pk)})
+    deliver()
+    assert [letter.to for letter in mail.outbox] == [[dan.email]]
+
+
+def test_an_administrator_resets_the_authenticators_of_a_member(acme, ada, dan):
+    enrolled(dan)
+    Visitor(ada).open(f"{PEOPLE}{dan.pk}/reset-factors/").press("Reset authenticators")
+    with acting_as(dan.pk):
+        assert enrolments.confirmed() == []
+    assert codes(acme)[-1] == "enrolment:reset"
+    with acting_for(PLATFORM):
+        assert AuditEvent.objects.filter(code="enrolment:reset", actor=str(ada.pk)).count() == 1
+    mail.outbox.clear()
+    deliver()
+    assert dan.email in [letter.to[0] for letter in mail.outbox]
+
+
+# --- the list ----------------------------------------------------------------------------------------------------------
+
+
+def populate(tenant, count):
+    with serving("owner"):
+        now = clock.now()
+        people = [
+            User(subject=f"p{n}@x.example", email=f"p{n:03}@x.example", name=f"Person {n % 7}", created_at=now)
+            for n in range(count)
+        ]
+        User.objects.bulk_create(people)
+        with acting_for(tenant.pk):
+            Membership.objects.bulk_create(Membership(person=person, role="subscriber") for person in people)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "email", "-email"])
+def test_pages_hold_everybody_once_in_order_forwards_and_backwards(acme, ada, sort):
+    populate(acme, 60)
+    for number in range(5):
+        invited(acme, ada, email=f"i{number}@x.example")
+    wanted, seen, cursor = listing.Wanted(sort=sort), [], {}
+    with acting_for(acme.pk):
+        while True:
+            page = listing.page(wanted, cursor)
+            seen.append([entry.pk for entry in page.rows])
+            if page.after is None:
+                break
+            cursor = {"after": page.after}
+        everybody = [entry.pk for entry in listing.all_of(wanted)]
+        assert [pk for rows in seen for pk in rows] == everybody
+        assert len(set(everybody)) == 60 + 6 + 5
+        back = listing.page(wanted, {"before": page.before})
+    assert [entry.pk for entry in back.rows] == seen[-2]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("role=administrator", {"Ada Osei"}),
+        ("state=suspended", {"Jonas Meyer"}),
+        ("state=invited", {"New Person"}),
+        ("q=KRÁL", {"Dan Král"}),
+        ("q=audit.example", {"Vera Lind"}),
+        ("role=nonsense&state=nonsense&sort=nonsense&after=nonsense&before=\0", None),
+    ],
+)
+def test_a_filter_shows_who_fits_and_anything_else_is_ignored(acme, ada, jonas, query, names):
+    invited(acme, ada)
+    with acting_for(acme.pk):
+        services.suspend(jonas.pk, by=ada.pk)
+    client = signed_in(Client(), ada)
+    shown = {entry.name for entry in client.get(f"{PEOPLE}?{query}").context["people"]}
+    everybody = {"Petra Nováková", "Dan Král", "Li Wei", "Jonas Meyer", "Ada Osei", "Vera Lind", "New Person"}
+    assert shown == (everybody if names is None else names)
+
+
+def test_the_export_is_what_the_filter_shows_and_no_cell_is_a_formula(acme, ada, owner):
+    owner.execute("UPDATE access_user SET name = '=HYPERLINK(1)' WHERE subject = 'dan@acme.example'")
+    answer = signed_in(Client(), ada).get(f"{PEOPLE}export.csv?role=subscriber")
+    rows = list(csv.reader(io.StringIO(answer.content.decode())))
+    assert rows[0] == ["name", "email", "roles", "state"]
+    assert [row[0] for row in rows[1:]] == ["'=HYPERLINK(1)", "Petra Nováková"]
+    assert answer["Content-Disposition"] == 'attachment; filename="people.csv"'
+
+
+def test_nobody_of_another_tenant_is_in_the_list(acme, globex, ada, hank, mina):
+    invited(globex, hank, email="secret@globex.example")
+    client = signed_in(Client(), ada)
+    for page in (PEOPLE, f"{PEOPLE}export.csv", f"{PEOPLE}?q=globex"):
+        text = client.get(page).content.decode()
+        assert "Mina" not in text
+        assert "secret@" not in text
+
+
+# --- invite by CSV ---------------------------------------------------------------------------------------------------
+
+GOOD = "name,email,roles\nEva Malá,eva@acme.example,subscriber\nBo,bo@acme.example,reviewer | Recovery officer\n"
+
+
+def upload(person, content: bytes, **more):
+    file = SimpleUploadedFile("people.csv", content, content_type="text/csv")
+    return signed_in(Client(), person).post(f"{PEOPLE}import/", {"file": file, **more})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-bom", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_file_is_read_whatever_a_spreadsheet_wrote_and_a_guess_is_said(acme, ada, owner, encoding, separator):
+    text = GOOD.replace(",", separator)
+    content = b"\xff\xfe" + text.encode("utf-16-le") if encoding == "utf-16-le-bom" else text.encode(encoding)
+    before = everything(owner)
+    shown = upload(ada, content).content.decode()
+    assert everything(owner) == before
+    assert "2 people will be invited" in shown
+    assert "Eva Malá" in shown
+    assert ("Windows-1252" in shown) is (encoding == "cp1252")
+
+
+def test_what_was_previewed_is_invited_with_one_press_and_members_are_left_out(acme, ada):
+    invited(acme, ada, email="bo@acme.example")
+    page = Visitor(ada).open(f"{PEOPLE}import/")
+    preview = page.press("Check the lines", rows=GOOD + "Dan,DAN@acme.example,auditor\n")
+    assert "1 person will be invited" in preview.text
+    assert "1 is a member already" in preview.text
+    assert "1 is invited already" in preview.text
+    preview.press("Send invitations")
+    with acting_for(acme.pk):
+        assert set(Invitation.objects.values_list("email", flat=True)) == {"eva@acme.example", "bo@acme.example"}
+    deliver()
+    assert sorted(letter.to[0] for letter in mail.outbox) == ["bo@acme.example", "eva@acme.example"]
+
+
+FAULTY = """name,email,roles
+Eva,eva@acme.example,subscriber
+=cmd|'/c calc',f@acme.example,subscriber
+Bo,bo-at-acme,subscriber
+,noname@acme.example,subscriber
+Cy,cy@acme.example,king
+Di,di@acme.example,
+Eva Two,EVA@acme.example,auditor
+Op,op@acme.example,operator
+A\u202eB,ab@acme.example,auditor
+"""
+
+
+def test_every_fault_is_told_with_its_line_and_nobody_is_invited(acme, ada, owner):
+    before = everything(owner)
+    answer = upload(ada, FAULTY.encode(), confirmed="1")
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert re.findall(r"Line (\d+):", text) == ["3", "4", "5", "6", "7", "8", "9", "10"]
+    assert everything(owner) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "nothing to read"),
+        (b"name,email,roles\n", "nobody in it"),
+        (b"Eva,eva@acme.example,subscriber\n", "Missing: name, email, roles"),
+        (b'name,email,roles\n"Eva,eva@acme.example,subscriber\n' + b"x" * 140_000, "cannot be read as CSV"),
+        (b"PK\x03\x04\0\0\0", "not text"),
+        (b"\xff\xfe\x00", "not text"),
+        (b"name,email,roles\n" + b"A,a@b.example,auditor\n" * 1001, "At most 1000"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_plain_words(acme, ada, owner, content, said):
+    before = everything(owner)
+    answer = upload(ada, content)
+    assert answer.status_code == 422
+    assert said in answer.content.decode()
+    assert everything(owner) == before
+
+
+def test_a_hundred_thousand_rows_are_refused_with_the_limit_before_they_are_read(acme, ada, owner):
+    content = "name,email,roles\n" + "".join(f"P{n},p{n}@x.example,subscriber\n" for n in range(100_000))
+    before = everything(owner)
+    answer = upload(ada, content.encode())
+    assert answer.status_code == 422
+    assert "At most 1000" in answer.content.decode()
+    with pytest.raises(roster.NotReadable, match="At most 1000"):
+        roster.read(content, [Role.SUBSCRIBER])
+    assert everything(owner) == before
+
+
+def test_a_thousand_rows_are_invited(acme, ada):
+    lines = "name,email,roles\n" + "".join(f"P{n},p{n}@x.example,subscriber\n" for n in range(1000))
+    assert upload(ada, lines.encode(), confirmed="1").status_code == 302
+    with acting_for(acme.pk):
+        assert Invitation.objects.count() == 1000
+        assert AuditEvent.objects.filter(code="invitation:make").count() == 1000
+    again = Visitor(ada).open(f"{PEOPLE}invite/")
+    refused = again.press("Send invitation", name="One more", email="more@x.example", roles="auditor")
+    assert refused.status == 429
+
+
+# --- invitations on the list -----------------------------------------------------------------------------------------
+
+
+def test_an_invitation_is_sent_again_or_withdrawn_from_the_list(acme, ada):
+    invitation = invited(acme, ada)
+    deliver()
+    with clock.frozen(clock.now() + timedelta(minutes=16)):
+        Visitor(ada).open(PEOPLE).press("Send again")
+    deliver()
+    assert len(mail.outbox) == 2
+    Visitor(ada).open(PEOPLE).press("Withdraw invitation")
+    with acting_for(acme.pk):
+        assert Invitation.objects.get(pk=invitation.pk).withdrawn_at
+    assert [code for code in codes(acme) if code.startswith("invitation:")] == [
+        "invitation:make", "invitation:send", "invitation:resend", "invitation:send", "invitation:withdraw",
+    ]  # fmt: skip
+
+
+def test_sessions_are_told_in_words_and_never_by_their_key(dan):
+    signed_in(Client(), dan)
+    [row] = sessions.of_person(dan.pk)
+    assert sessions.handle_of(row.session_key) not in row.session_key
+    assert row.person_id == dan.pk
