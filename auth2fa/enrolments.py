@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from auth2fa import tasks
 from auth2fa.errors import EnrolmentOver, TooManyEnrolments, WrongFirstCode
 from auth2fa.factors import totp
+from auth2fa.factors.codes import digits_of
 from auth2fa.models import Enrolment
 from auth2fa.protocol import Enrolled, Memory, Rejected
 from auth2fa.sealing import seal, unseal
@@ -45,7 +46,7 @@ def use_once(memory: Memory) -> None:
 
     The row is locked, so of two answers with the same code at the same moment one is refused.
     """
-    used = Enrolment.objects.select_for_update(of=("self",)).filter(pk=memory.enrolment, removed_at=None).first()
+    used = Enrolment.objects.select_for_update(of=("self",)).filter(id=memory.enrolment, removed_at=None).first()
     if used is None:
         raise Rejected("no longer enrolled", _("This authenticator is no longer one of yours."))
     if memory.counter <= used.memory.get("counter", -1):
@@ -105,7 +106,7 @@ def confirm(pk: UUID, code: str) -> None:
     row = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
     if row is None:
         raise EnrolmentOver
-    step = totp.step_of(secret_of(row), totp.digits_of(code))
+    step = totp.step_of(secret_of(row), digits_of(code))
     if step is None:
         raise WrongFirstCode
     row.confirmed_at, row.memory = clock.now(), {"counter": step}

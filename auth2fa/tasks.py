@@ -40,7 +40,7 @@ def tell(promised: Errand) -> None:
         if person is None:
             promised.finish()
             return
-    context = {"what": NEWS[occasion], "account": f"{config.origin}{reverse('account')}"}
+    context: dict[str, object] = {"what": NEWS[occasion], "account": f"{config.origin}{reverse('account')}"}
     _deliver(promised, person, "news", context, occasion)
 
 

@@ -6,7 +6,7 @@ seen when, from where and with what, so that people can see their sessions and e
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth import SESSION_KEY
@@ -29,7 +29,7 @@ class SessionStore(DatabaseSessions):
         return SignedIn
 
     def create_model_instance(self, data: dict[str, Any]) -> SignedIn:
-        row: SignedIn = super().create_model_instance(data)
+        row = cast("SignedIn", super().create_model_instance(data))
         row.person_id = _person(data)
         if row.person_id:
             row.began_at, row.seen_at = _moment(data, "since"), _moment(data, "seen")

@@ -120,7 +120,7 @@ class ImportForm(forms.Form):
         return given
 
     @staticmethod
-    def _text(file: UploadedFile | None, pasted: str) -> tuple[str, bool]:
+    def _text(file: "UploadedFile[Any] | None", pasted: str) -> tuple[str, bool]:
         if file is None:
             if len(pasted) > roster.LARGEST:
                 raise roster.NotReadable(roster.too_long())

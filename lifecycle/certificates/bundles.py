@@ -5,7 +5,7 @@ every part, since the parser raises some of its errors only when a part is touch
 signature is judged where the file holds the issuer, too.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,7 +14,6 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
-from cryptography.x509.oid import ExtensionOID
 
 from lifecycle.authorities import pasted, sightings
 from lifecycle.authorities.errors import CsrCutOff, CsrUnreadable
@@ -224,13 +223,9 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
 def _says_it_signed_itself(certificate: x509.Certificate) -> bool:
     """Tell whether its own key is the one it names; one that names none is taken at its word (RFC 5280 4.2.1.1)."""
-    own = _value(certificate, ExtensionOID.SUBJECT_KEY_IDENTIFIER, lambda value: value.digest)
-    signer = _value(certificate, ExtensionOID.AUTHORITY_KEY_IDENTIFIER, lambda value: value.key_identifier)
-    return own is None or signer is None or own == signer
-
-
-def _value(certificate: x509.Certificate, oid: x509.ObjectIdentifier, read: Callable[[object], bytes]) -> bytes | None:
     try:
-        return read(certificate.extensions.get_extension_for_oid(oid).value)
+        own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+        signer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     except x509.ExtensionNotFound:
-        return None
+        return True
+    return signer is None or own == signer

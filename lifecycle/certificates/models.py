@@ -81,13 +81,15 @@ class Certificate(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant", "not_after", "id"], name="certificate_by_end"),
-            models.Index(fields=["tenant", "issued_at", "id"], name="certificate_by_issue"),
-            models.Index(fields=["tenant", "name", "id"], name="certificate_by_name"),
+            # the end comes along, so that what is over, or not, is told apart without a look at the rows
+            models.Index(fields=["tenant", "issued_at", "id", "not_after"], name="certificate_by_issue"),
+            models.Index(fields=["tenant", "name", "id", "not_after"], name="certificate_by_name"),
             models.Index(fields=["tenant", "profile", "not_after", "id"], name="certificate_by_profile"),
             models.Index(fields=["tenant", "owner", "not_after", "id"], name="certificate_by_owner"),
             # what a list is narrowed to, and within it the order that it has unless another is chosen
             models.Index(fields=["tenant", "profile", "issued_at", "id"], name="certificate_newest_of_profile"),
             models.Index(fields=["tenant", "owner", "issued_at", "id"], name="certificate_newest_of_owner"),
+            models.Index(fields=["tenant", "owner", "name", "id"], name="certificate_by_owner_and_name"),
             models.Index(fields=["tenant", "issuer", "issued_at", "id"], name="certificate_newest_of_issuer"),
             models.Index(fields=["tenant", "key_type", "issued_at", "id"], name="certificate_newest_of_key_type"),
             models.Index(fields=["tenant", "source", "issued_at", "id"], name="certificate_newest_of_source"),

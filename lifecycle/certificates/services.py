@@ -114,15 +114,10 @@ def upload(found: Sequence[Found], *, by: UUID) -> list[Certificate]:
     return rows
 
 
-def refuse_issued_elsewhere(certificate: Certificate) -> None:
-    """Raise for a certificate that no authority of this portal signed (4.R8): there is nothing to do to it here."""
-    if certificate.source == Source.UPLOADED:
-        raise IssuedElsewhere(issuer=certificate.issuer_word)
-
-
 def revoke(certificate: Certificate, *, reason: Reason, by: object) -> Revocation:
-    """Write down that *certificate*, one of ours, must not be trusted from now on."""
-    refuse_issued_elsewhere(certificate)
+    """Write down that *certificate* must not be trusted from now on; raise for one that was issued elsewhere (4.R8)."""
+    if certificate.authority_id is None or certificate.shard_id is None:
+        raise IssuedElsewhere(issuer=certificate.issuer_word)
     revocation = Revocation(
         authority_id=certificate.authority_id,
         shard_id=certificate.shard_id,

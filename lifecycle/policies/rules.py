@@ -79,7 +79,7 @@ class Proposal:
     names: int | None = None
     open_requests: int | None = None  # of this kind, of this person, besides this one
     limits: Mapping[str, Any] = field(default_factory=dict)  # the policy's, by the slugs of `LIMITS`
-    off_since: datetime | None = None  # when an administrator switched it off; None where nobody ever allowed it
+    off_since: datetime | None = None  # when an administrator switched it off, where that is known
     looked: tuple[Looked, ...] = ()  # one for every name where the policy checks CAA
 
 
@@ -118,8 +118,8 @@ def _switched_off(proposal: Proposal) -> str | None:
     if proposal.enabled:
         return None
     if proposal.off_since is None:
-        return _("No administrator has switched this operation on for this kind of certificate.")
-    return _("An administrator switched this operation off for this kind of certificate on {day}.").format(
+        return _("An administrator has switched this operation off for this kind of certificate.")
+    return _("An administrator has switched this operation off for this kind of certificate (since {day}).").format(
         day=f"{proposal.off_since:%Y-%m-%d}"
     )
 

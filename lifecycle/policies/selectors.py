@@ -1,8 +1,9 @@
 """Asking about policies and agreements.  The caller is inside `acting_for(tenant)`."""
 
 from django.db.models import QuerySet
+from django.utils.translation import get_language
 
-from lifecycle.policies.models import AgreementAcceptance, Policy, SubscriberAgreement
+from lifecycle.policies.models import FALLBACK, AgreementAcceptance, Policy, SubscriberAgreement
 from portal.foundation.access.models import Membership
 from portal.foundation.access.permissions import GRANTED, Permission
 
@@ -37,6 +38,17 @@ def reviewers() -> tuple[int, int]:
 def agreements_in_force() -> list[SubscriberAgreement]:
     """The newest version of every agreement in every language, by agreement and language."""
     return list(SubscriberAgreement.objects.order_by("slug", "language", "-version").distinct("slug", "language"))
+
+
+def agreement_to_read(policy: Policy) -> SubscriberAgreement | None:
+    """The text that *policy* asks for in the language of whoever reads the page; None where it asks for none."""
+    return SubscriberAgreement.in_force(policy.agreement, get_language() or FALLBACK) if policy.agreement else None
+
+
+def in_force_still(slug: str, agreed: str) -> SubscriberAgreement | None:
+    """The text with the id *agreed*, where it is what the agreement says in its language now; else None."""
+    newest = SubscriberAgreement.objects.filter(slug=slug).order_by("language", "-version").distinct("language")
+    return next((text for text in newest if str(text.pk) == agreed), None)
 
 
 def agreement_titles() -> dict[str, str]:

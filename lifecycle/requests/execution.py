@@ -23,6 +23,7 @@ from lifecycle.authorities.order import new_serial
 from lifecycle.authorities.shards import Place
 from lifecycle.certificates import services as certificates
 from lifecycle.certificates.models import Certificate, Reason, Revocation
+from lifecycle.certificates.naming import serial_text
 from lifecycle.requests import judgement
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest, IssuanceAttempt
@@ -119,7 +120,7 @@ def open_attempt(errand: Errand, request_id: UUID, signer: Signer) -> Opened | N
         request=request,
         authority_id=signer.id,
         shard_id=signer.place.shard,
-        serial=certificates.serial_text(serial),
+        serial=serial_text(serial),
         spki_sha256=request.answers["key"]["spki"],
         rehearsal=linted.rehearsal,
         leased_until=clock.now() + LEASE,

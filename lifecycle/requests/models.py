@@ -65,8 +65,12 @@ class CertificateRequest(TenantModel):
             models.Index(fields=["tenant", "kind", "id"], name="request_by_kind"),
             models.Index(fields=["tenant", "predecessor", "id"], name="request_by_predecessor"),
             models.Index(fields=["tenant", "requested_by", "id"], name="request_by_person"),
-            models.Index(fields=["tenant", "state", "id"], name="request_by_state"),
-            models.Index(fields=["tenant", "profile", "kind", "id"], name="request_by_profile"),
+            # lists go by the time: by the id alone PostgreSQL would walk the primary key, through every tenant's rows
+            models.Index(fields=["tenant", "made_at", "id"], name="request_newest"),
+            models.Index(fields=["tenant", "kind", "made_at", "id"], name="request_newest_of_kind"),
+            models.Index(fields=["tenant", "state", "made_at", "id"], name="request_newest_of_state"),
+            models.Index(fields=["tenant", "requested_by", "made_at", "id"], name="request_newest_of_person"),
+            models.Index(fields=["tenant", "kind", "profile", "made_at", "id"], name="request_newest_of_profile"),
         ]
 
     def __str__(self) -> str:

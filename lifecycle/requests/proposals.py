@@ -10,6 +10,7 @@ from lifecycle.certificates.models import Certificate, CompromisedKey, Revocatio
 from lifecycle.certificates.selectors import key_is_used
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Proposal, Source
+from lifecycle.requests.errors import NotOffered
 from lifecycle.requests.kinds import Kind
 from lifecycle.requests.looks import looked
 from lifecycle.requests.models import CertificateRequest
@@ -35,6 +36,8 @@ def of_certificate(
 
     Needs the annotations of `with_facts` and `with_request_under_way`.
     """
+    if certificate.profile is None:
+        raise NotOffered  # another authority's certificate, kept in view
     return Proposal(
         operation=kind,
         enabled=policy is not None and policy.enabled,
@@ -77,7 +80,8 @@ def _off_since(policy: Policy | None) -> datetime | None:
 def open_requests_of(person: UUID, kind: Kind, profile_slug: str, *, besides: UUID | None = None) -> int:
     """How many requests of this kind and profile the person has that are not over, drafts included."""
     mine = CertificateRequest.objects.filter(requested_by=person, kind=kind, profile__slug=profile_slug)
-    return mine.exclude(state__in=OVER).exclude(pk=besides).count()
+    open_ones = mine.exclude(state__in=OVER)
+    return (open_ones.exclude(pk=besides) if besides else open_ones).count()
 
 
 def of_request(request: CertificateRequest) -> Proposal:

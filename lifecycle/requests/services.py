@@ -14,7 +14,8 @@ from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates.errors import IssuedElsewhere
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies import rules
-from lifecycle.policies.models import AgreementAcceptance, Policy, SubscriberAgreement
+from lifecycle.policies.models import AgreementAcceptance, Policy
+from lifecycle.policies.selectors import in_force_still
 from lifecycle.requests import proposals
 from lifecycle.requests.errors import AgreementChanged, NotOffered, NotYourRequest
 from lifecycle.requests.kinds import Kind, UseCase
@@ -148,8 +149,9 @@ def submit(draft: CertificateRequest, *, by: UUID, challenge: UUID | None) -> Ce
 
 
 def _accept(draft: CertificateRequest, by: UUID) -> None:
-    agreement = SubscriberAgreement.in_force(draft.policy.agreement)
-    if draft.answers.get("confirm", {}).get("agreement") != str(agreement.pk):
+    agreed = draft.answers.get("confirm", {}).get("agreement", "")
+    agreement = in_force_still(draft.policy.agreement, agreed)
+    if agreement is None:
         raise AgreementChanged
     AgreementAcceptance(
         agreement=agreement,

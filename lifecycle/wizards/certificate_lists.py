@@ -94,6 +94,15 @@ class CertificateFilters(narrowing.Filters):
             del self.fields["owner"]
 
     @property
+    def sort(self) -> str:
+        """Whoever asks for what ends sees it in that order, unless they choose another one."""
+        if self.chosen("sort"):
+            return str(self.chosen("sort"))
+        if self.chosen("status") == Status.EXPIRED:
+            return "-expires"
+        return "expires" if any(since or before for since, before in self._ends()) else self.DEFAULT_SORT
+
+    @property
     def text(self) -> str:
         """What is searched for: the one filter that has its field in the frame of the page."""
         return str(self.data.get("q", "")).strip()
@@ -150,7 +159,7 @@ def certificate_list(request: TenantRequest, area: str = "") -> HttpResponse:
             "title": {one.area: one.title for one in profiles}.get(area) or _("Issued certificates"),
             "tabs": _tabs(request, area, profiles),
             "certificates": [shown.Row(row, [act for act in offers.acts(row) if not act.refusal]) for row in page.rows],
-            "sort": filters.chosen("sort"),
+            "sort": filters.sort,
             "filters": filters.chips,
             "filter_form": filters,
             "pages": page,

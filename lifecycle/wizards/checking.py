@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from lifecycle.policies.models import SubscriberAgreement
+from lifecycle.policies.selectors import agreement_to_read
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.orders import alternative_names_of, not_after_of, subject_of
 from lifecycle.wizards import presentation as shown
@@ -89,10 +89,8 @@ def _stays(draft: CertificateRequest) -> list[Stay]:
 
 
 def _agreement(draft: CertificateRequest) -> dict[str, Any] | None:
-    if not draft.policy.agreement:
-        return None
-    text = SubscriberAgreement.in_force(draft.policy.agreement)
-    return {"title": text.title, "version": text.version, "paragraphs": text.text.split("\n\n")}
+    text = agreement_to_read(draft.policy)
+    return text and {"title": text.title, "version": text.version, "paragraphs": text.text.split("\n\n")}
 
 
 def _fingerprint(spki: str) -> str:

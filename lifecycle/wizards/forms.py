@@ -18,7 +18,7 @@ from lifecycle.authorities.csr import Csr, read_csr
 from lifecycle.authorities.errors import CsrTooLarge, PrivateKeyGiven
 from lifecycle.authorities.keys import KEY_KINDS
 from lifecycle.policies import rules
-from lifecycle.policies.models import SubscriberAgreement
+from lifecycle.policies.selectors import agreement_to_read
 from lifecycle.requests import proposals
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest
@@ -138,7 +138,7 @@ class ConfirmForm(StepForm):
     def __init__(self, *args: Any, draft: CertificateRequest, **kwargs: Any) -> None:
         super().__init__(*args, draft=draft, **kwargs)
         meaning = draft.meaning
-        self.text = SubscriberAgreement.in_force(draft.policy.agreement) if draft.policy.agreement else None
+        self.text = agreement_to_read(draft.policy)
         stands = {"agreement": str(self.text.pk) if self.text else "", "seen": seen(draft)}
         agreed = all(self.initial.get(name) == value for name, value in stands.items())
         # what was consented to before is not what stands here now, so the box is empty again

@@ -69,8 +69,8 @@ _ATTRIBUTES: dict[x509.ObjectIdentifier, str | Promise] = {
 }
 
 
-def _fixed(label: str | Promise, value: str, hint: str | Promise = "", widget: forms.Widget | None = None) -> Any:
-    return forms.CharField(label=label, initial=value, disabled=True, help_text=hint, widget=widget)
+def _fixed(label: str | Promise, value: str, widget: forms.Widget | None = None) -> forms.Field:
+    return forms.CharField(label=str(label), initial=value, disabled=True, widget=widget)
 
 
 class SubjectForm(StepForm):

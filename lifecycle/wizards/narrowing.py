@@ -28,10 +28,8 @@ class Filters(forms.Form):
     def __init__(self, asked: Mapping[str, str]) -> None:
         # a NUL is nothing a database can be asked for
         super().__init__({name: value.replace("\0", "")[:LONGEST] for name, value in asked.items()})
-        others = [(value, word) for value, word in self.SORTS if value != self.DEFAULT_SORT]
-        self.fields["sort"] = forms.ChoiceField(
-            label=_("Order"), required=False, choices=[("", dict(self.SORTS)[self.DEFAULT_SORT]), *others]
-        )
+        choices = [("", gettext_lazy("What fits")), *self.SORTS]
+        self.fields["sort"] = forms.ChoiceField(label=_("Order"), required=False, choices=choices)
 
     def chosen(self, name: str) -> Any:
         """The valid answer to one filter, or nothing."""

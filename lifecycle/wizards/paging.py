@@ -46,7 +46,8 @@ def page_of(rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[st
     if cursor:
         value, pk = cursor
         way = "lt" if falling else "gt"
-        rows = rows.filter(Q(**{f"{by}__{way}": value}) | Q(**{by: value, f"pk__{way}": pk}))
+        # the first part says nothing new, but it is what an index can begin at
+        rows = rows.filter(Q(**{f"{by}__{way}e": value}), Q(**{f"{by}__{way}": value}) | Q(**{f"pk__{way}": pk}))
     found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: SIZE + 1])
     more, found = len(found) > SIZE, found[:SIZE]
     if backwards:

@@ -87,8 +87,7 @@ def request_list(request: TenantRequest, area: str = "", kind: str = "") -> Http
     with acting_for(request.tenant.pk):
         areas = _areas(area, kind)
         filters = RequestFilters(request, area, kind)
-        # ids are given in the order of time, so they sort by when a request was begun
-        page = page_of(filters.found(), by="pk", descending=filters.sort == "-asked", asked=request.GET)
+        page = page_of(filters.found(), by="made_at", descending=filters.sort == "-asked", asked=request.GET)
         context = {
             "title": _title(areas.get(area, ""), kind),
             "tabs": _tabs(request, areas, area, kind),
@@ -109,8 +108,8 @@ def request_export(request: TenantRequest, area: str = "", kind: str = "") -> Ht
     with acting_for(request.tenant.pk):
         _areas(area, kind)
         filters = RequestFilters(request, area, kind)
-        order = "-pk" if filters.sort == "-asked" else "pk"
-        found = list(filters.found().order_by(order)[: MOST_EXPORTED + 1])
+        sign = filters.sort.removesuffix("asked")
+        found = list(filters.found().order_by(f"{sign}made_at", f"{sign}pk")[: MOST_EXPORTED + 1])
         rows = _rows(found[:MOST_EXPORTED])
         return tables.as_file(
             "requests.csv",

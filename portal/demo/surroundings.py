@@ -12,6 +12,7 @@ from portal.demo.postgresql import PostgreSQL
 # The keys of sessions and second factors are web's.  The seed acts for people on the web; every other service
 # gets keys of its own that open nothing, because Django does not start without one.
 _KEYRINGS = {"web": "web", "tool": "web"}
+_SIGNS_WITH = {"messages": "web"}  # one writes the links that the other reads
 
 # What an operator may say about any service without choosing a service of his own.
 _SAID = ("LOG_LEVEL", "MAIL_FROM", "MAIL_URL", "PKI_BASE_URL", "PORTAL_ORIGIN")
@@ -66,7 +67,7 @@ class Surroundings:
             "PORTAL_ORIGIN": self.origin,
             "PKI_BASE_URL": f"http://127.0.0.1:{self.port}",  # the lints take `localhost` for no host name
             "MAIL_URL": f"file://{self.places.make('mail')}",
-            "PORTAL_SECRET_KEY_FILE": str(self.places.secret(f"{keyring}-session-key")),
+            "PORTAL_SECRET_KEY_FILE": str(self.places.secret(f"{_SIGNS_WITH.get(service, keyring)}-session-key")),
             "PORTAL_FACTOR_KEY_FILE": str(self.places.secret(f"{keyring}-factor-key")),
             **{name: self.source[name] for name in _SAID if self.source.get(name)},
             **self.database.environment(service),

@@ -19,7 +19,7 @@ from portal.notary.keys import journal_key
 
 __all__ = ["sign_chain", "verify_chain"]
 
-PAGES = 10
+PAGES = 5
 """Of `chain.PAGE` rows each, what one errand walks within its lease, before it promises the rest."""
 
 log = get_logger()

@@ -64,7 +64,7 @@ def tenant_home(request: TenantRequest) -> HttpResponse:
 
 def _mine(request: TenantRequest) -> QuerySet[CertificateRequest]:
     requests = CertificateRequest.objects.filter(requested_by=request.person.pk)
-    return requests.select_related("profile", "predecessor").order_by("-pk")
+    return requests.select_related("profile", "predecessor").order_by("-made_at", "-pk")
 
 
 def _reviews(request: TenantRequest) -> list[dict[str, Any]]:
@@ -147,12 +147,12 @@ def _running(request: TenantRequest) -> list[dict[str, Any]]:
             "note": shown.chip_of_request(job).word,
             "moving": job.state != State.IN_REVIEW,
         }
-        for job in under_way.select_related("profile", "predecessor").order_by("-pk")[:MOST]
+        for job in under_way.select_related("profile", "predecessor").order_by("-made_at", "-pk")[:MOST]
     ]
 
 
 def _events(request: TenantRequest) -> list[shown.Happening]:
-    mine = CertificateRequest.objects.filter(**requests_visible_to(request)).order_by("-pk")
+    mine = CertificateRequest.objects.filter(**requests_visible_to(request)).order_by("-made_at", "-pk")
     return shown.happenings(mine.values_list("pk", flat=True)[:MOST])[:MOST]
 
 

@@ -217,16 +217,17 @@ SELECT gen_random_uuid(), tenant_id, authority_id, shard_id, serial, id, 'supers
 # one request in five certificates, in every state, like the one that the world made
 _REQUESTS = """
 INSERT INTO requests_certificaterequest
-SELECT (jsonb_populate_record(NULL::requests_certificaterequest, to_jsonb(r) || jsonb_build_object(
+SELECT made.*
+  FROM (SELECT *, abs(hashtext(id::text || 'x')) %% 100 AS h FROM certificates_certificate
+         WHERE source = 'issued' AND abs(hashtext(id::text || 'y')) %% %s = 0) c,
+       (SELECT * FROM requests_certificaterequest LIMIT 1) r,
+       LATERAL jsonb_populate_record(NULL::requests_certificaterequest, to_jsonb(r) || jsonb_build_object(
          'id', c.made_from, 'tenant_id', c.tenant_id, 'profile_id', c.profile_id, 'requested_by', c.owner,
          'number', 'RQ-' || upper(substr(md5(c.id::text), 1, 4)) || '-' || upper(substr(md5(c.id::text), 5, 4)),
          'kind', CASE WHEN h < 40 THEN 'rekey' ELSE 'issue' END,
          'state', CASE h WHEN 0 THEN 'failed' WHEN 1 THEN 'withdrawn' WHEN 2 THEN 'draft' ELSE 'completed' END,
          'policy_id', (SELECT p.id FROM policies_policy p WHERE p.tenant_id = c.tenant_id LIMIT 1),
-         'made_at', c.issued_at, 'changed_at', c.issued_at, 'submitted_at', c.issued_at))).*
-  FROM (SELECT *, abs(hashtext(id::text || 'x')) %% 100 AS h FROM certificates_certificate
-         WHERE source = 'issued' AND abs(hashtext(id::text || 'y')) %% %s = 0) c,
-       (SELECT * FROM requests_certificaterequest LIMIT 1) r
+         'made_at', c.issued_at, 'changed_at', c.issued_at, 'submitted_at', c.issued_at)) made
     ON CONFLICT DO NOTHING
 """
 

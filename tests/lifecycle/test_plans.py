@@ -1,4 +1,4 @@
-"""Every filter and every order of every list, at 100,000 rows: how PostgreSQL finds the rows, as the application's role.
+"""Every filter and every order of the lists, at 100,000 rows: how PostgreSQL finds them, as the application's role.
 
 The filters are read off the page, so that a new one is asked for as well.  A plan fails
 that scans a table, that sorts the tenant, or that touches thousands of rows to show 25.
@@ -42,22 +42,23 @@ SEARCHED = ("petra", "host-77.example", "example.com", "zone-7.example", "nobody
 _CROWD = """
 SET session_replication_role = replica;
 INSERT INTO certificates_certificate
-SELECT (jsonb_populate_record(NULL::certificates_certificate, to_jsonb(c) || jsonb_build_object(
+SELECT made.* FROM (SELECT * FROM certificates_certificate LIMIT 1) c,
+       (SELECT id FROM tenancy_tenant WHERE slug = 'globex') other, generate_series(1, {rows}) n,
+       LATERAL jsonb_populate_record(NULL::certificates_certificate, to_jsonb(c) || jsonb_build_object(
          'id', lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000',
          'tenant_id', CASE WHEN n <= {largest} THEN c.tenant_id ELSE other.id END,
          'made_from', gen_random_uuid(), 'der', '\\x00', 'serial', md5(n::text),
          'fingerprint', md5(n::text) || md5(n || 'f'), 'spki_sha256', md5(n || 's') || md5(n || 'k'),
          'name', 'host-' || n %% 50000 || '.zone-' || n %% 1000 || '.example',
-         'owner', CASE WHEN n %% 3 = 0 THEN c.owner ELSE md5((n %% 500)::text)::uuid END,
+         'owner', CASE WHEN n %% 20 = 0 THEN c.owner ELSE md5((n %% 500)::text)::uuid END,
          'issuer', CASE WHEN n %% 20 = 0 THEN 'Elsewhere ' || n %% 7 ELSE c.issuer END,
          'key_type', (ARRAY['ec-p256', 'ec-p256', 'rsa-2048', 'ec-p384'])[1 + n %% 4],
          'not_after', c.not_before + (n %% 700 - 330) * interval '1 day' + n * interval '1 second',
          'issued_at', c.issued_at - (n * 7919 %% 70000) * interval '10 minutes')
       || CASE WHEN n %% 20 = 0 THEN
-         '{{"source": "uploaded", "authority_id": null, "profile_id": null, "shard_id": null, "made_from": null}}'::jsonb
-         ELSE '{{}}'::jsonb END)).*
-  FROM (SELECT * FROM certificates_certificate LIMIT 1) c, (SELECT id FROM tenancy_tenant WHERE slug = 'globex') other,
-       generate_series(1, {rows}) n;
+         '{{"source": "uploaded", "authority_id": null, "profile_id": null, "shard_id": null,
+            "made_from": null}}'::jsonb
+         ELSE '{{}}'::jsonb END) made;
 INSERT INTO certificates_certificatekey (id, tenant_id, certificate_id, kind, key)
 SELECT gen_random_uuid(), c.tenant_id, c.id, k.kind, k.key
   FROM certificates_certificate c, LATERAL (VALUES ('name', c.name), ('serial', c.serial), ('spki', c.spki_sha256),
@@ -67,14 +68,15 @@ INSERT INTO certificates_revocation (id, tenant_id, authority_id, shard_id, seri
 SELECT gen_random_uuid(), tenant_id, authority_id, shard_id, serial, id, 'superseded', now(), 'test'
   FROM certificates_certificate WHERE source = 'issued' AND hashtext(serial) %% 40 = 0;
 INSERT INTO requests_certificaterequest
-SELECT (jsonb_populate_record(NULL::requests_certificaterequest, to_jsonb(r) || jsonb_build_object(
+SELECT made.* FROM (SELECT * FROM requests_certificaterequest WHERE state = 'draft' LIMIT 1) r,
+       (SELECT id FROM tenancy_tenant WHERE slug = 'globex') other, generate_series(1, {rows}) n,
+       LATERAL jsonb_populate_record(NULL::requests_certificaterequest, to_jsonb(r) || jsonb_build_object(
          'id', lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000', 'number', 'RQ-' || n,
          'tenant_id', CASE WHEN n <= {largest} THEN r.tenant_id ELSE other.id END,
          'kind', (ARRAY['issue', 'rekey'])[1 + (n %% 5) / 3],
          'state', CASE n %% 1000 WHEN 1 THEN 'draft' WHEN 2 THEN 'failed' WHEN 3 THEN 'in review' ELSE 'completed' END,
-         'requested_by', CASE WHEN n %% 3 = 0 THEN r.requested_by ELSE md5((n %% 500)::text)::uuid END))).*
-  FROM (SELECT * FROM requests_certificaterequest WHERE state = 'draft' LIMIT 1) r,
-       (SELECT id FROM tenancy_tenant WHERE slug = 'globex') other, generate_series(1, {rows}) n;
+         'made_at', r.made_at - n * interval '1 minute',
+         'requested_by', CASE WHEN n %% 20 = 0 THEN r.requested_by ELSE md5((n %% 500)::text)::uuid END)) made;
 ANALYZE certificates_certificate, certificates_certificatekey, certificates_revocation, requests_certificaterequest;
 """
 

@@ -8,9 +8,11 @@ import pytest
 from lifecycle.policies.rules import (
     LONGEST_LIFE,
     RULES,
+    Looked,
     PolicyForbids,
     Proposal,
     Source,
+    Verdict,
     broken_by,
     enforce,
     in_force,
@@ -36,6 +38,16 @@ BROKEN = {
     "source-not-expired": ({"source": replace(SOUND, not_after=NOW)}, "expired on 2026-11-21"),
     "one-request-at-a-time": ({"source": replace(SOUND, open_request="RQ-AAAA-2222")}, "Request RQ-AAAA-2222"),
     "lifetime": ({"not_after": NOW + timedelta(days=366)}, "longer than 365 days"),
+    "policy-lifetime": (
+        {"not_after": NOW + timedelta(days=31), "limits": {"longest_days": 30}},
+        "to be valid for at most 30 days",
+    ),
+    "most-names": ({"names": 3, "limits": {"most_names": 2}}, "at most 2 alternative names in one certificate"),
+    "most-open": ({"open_requests": 2, "limits": {"most_open": 2}}, "at most 2 unfinished requests"),
+    "caa-permits": (
+        {"looked": (Looked("demo.test", Verdict.FORBIDS),)},
+        "do not allow our authority to issue: demo.test",
+    ),
     "new-key": ({"spki_sha256": "old"}, "This is the key of the old certificate."),
     "key-not-used": ({"key_is_used": True}, "already belongs to another certificate"),
     "key-not-compromised": ({"key_is_compromised": True}, "reported as compromised"),
@@ -60,6 +72,11 @@ def test_each_rule_alone_says_its_sentence(slug):
     assert sentence in str(broken)
     with pytest.raises(PolicyForbids, match="^" + str(broken)[:20]):
         enforce(replace(GOOD, **change))
+
+
+def test_what_is_switched_off_says_since_when():
+    [broken] = broken_by(replace(GOOD, enabled=False, off_since=NOW - timedelta(days=3)))
+    assert "(since 2026-11-18)" in str(broken)
 
 
 def test_a_refusal_tells_everything_at_once():

@@ -1,12 +1,13 @@
 """The lists of requests and a request's own page, in every state it can have."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from django.core import mail
 
 from lifecycle.certificates import services as certificates
-from lifecycle.requests import services
+from lifecycle.requests import reviewing, services
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.notices import deliver
 from lifecycle.requests.states import WORDS, Event, State
@@ -107,6 +108,12 @@ def _withdrawn(person, tenant):
         return services.withdraw(request.pk, by=person.pk)
 
 
+def _rejected(person, tenant):
+    request = _in_review(person, tenant)
+    with acting_for(tenant.pk):
+        return reviewing.reject(request.pk, by=uuid4(), comment="Not ours.")
+
+
 MADE = {
     State.DRAFT: filled,
     State.VALIDATING: _validating,
@@ -115,6 +122,7 @@ MADE = {
     State.EXECUTING: _executing,
     State.COMPLETED: lambda person, tenant: carry_out(submitted(person, tenant)),
     State.FAILED: _failed,
+    State.REJECTED: _rejected,
     State.WITHDRAWN: _withdrawn,
 }
 
@@ -126,6 +134,7 @@ WHAT_NEXT = {
     State.EXECUTING: "You may close this page.",
     State.COMPLETED: "Open the certificate",
     State.FAILED: "Begin a new request once that is settled",
+    State.REJECTED: "The reviewer says: Not ours.",
     State.WITHDRAWN: "nothing was issued",
 }
 

@@ -133,8 +133,8 @@ def visits(world: World) -> list[Visit]:
         _uploads,
         _requests,
         _servers,
-        _wizard,
         _reviews,
+        _wizard,
         _administration,
         _platform,
         _journal,
@@ -384,10 +384,11 @@ def _servers(world: World) -> Iterator[Visit]:
 
 def _reviews(world: World) -> Iterator[Visit]:
     acme, petra, wei = world.tenants["acme"], world.people["petra"], world.people["wei"]
-    next_policies(acme, approvals=1, factor="")
+    next_policies(acme, approvals=1)
     waiting, rejected = submitted(petra, acme), submitted(petra, acme)
     with acting_for(acme.pk, person=wei.pk):
         reviewing.reject(rejected.pk, by=wei.pk, comment="This is not your name.")
+    next_policies(acme, approvals=0)
     yield Visit("tenant-home", "a reviewer's", wei, "/t/acme/")
     yield Visit("request-page", "a reviewer's", wei, f"/t/acme/requests/{waiting.pk}/")
     yield Visit(

@@ -194,6 +194,7 @@ NAMES = (
     *(profile["content"]["about"] for profile in PROFILES.values()),
     *AGREEMENT["text"].split("\n\n"),
     AGREEMENT["title"],
+    "· Platform",  # in the title: the name of the tenant that stands for the platform
     *(kind.title for kind in KEY_KINDS.values()),
     *("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:", "-noenc -subj / -keyout private.key -out request.csr"),
     "openssl pkcs12 -export -inkey private.key -in certificate.pem -out certificate.pfx",
@@ -208,7 +209,9 @@ FORMS = (
     r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?( UTC)?",
     r"\b[0-9a-f]{64}\b",  # a digest, as the journal's files have it
     r"\b[0-9A-Fa-f]{2}:?(?=[0-9A-Fa-f]{2}|\W|$)",  # serials and fingerprints, also in pieces
+    r'^\d{1,3} [a-z]+ "[^"]*"$',  # a CAA record
     r"[\w.]+@[\w.]+",  # an address
+    r"(?<![\w.])(\*\.)?([a-z0-9-]+\.)+(test|example)\b",  # a name in the DNS
     r"\b(CN|O|C|OU)=[^,]+",  # a distinguished name
     r"^[a-z]+(-[a-z]+)+$",  # a refusal's code
     r"^(petra|nobody)$",  # what was searched

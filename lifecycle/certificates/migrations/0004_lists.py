@@ -27,6 +27,16 @@ class Migration(migrations.Migration):
             migrations.RunSQL(_LEARN_ISSUERS, migrations.RunSQL.noop),
             tables=["certificates_certificate", "authorities_certificateauthority"],
         ),
+        migrations.RemoveIndex(model_name="certificate", name="certificate_by_issue"),
+        migrations.RemoveIndex(model_name="certificate", name="certificate_by_name"),
+        migrations.AddIndex(
+            model_name="certificate",
+            index=models.Index(fields=["tenant", "issued_at", "id", "not_after"], name="certificate_by_issue"),
+        ),
+        migrations.AddIndex(
+            model_name="certificate",
+            index=models.Index(fields=["tenant", "name", "id", "not_after"], name="certificate_by_name"),
+        ),
         migrations.AddIndex(
             model_name="certificate",
             index=models.Index(fields=["tenant", "profile", "issued_at", "id"], name="certificate_newest_of_profile"),
@@ -34,6 +44,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="certificate",
             index=models.Index(fields=["tenant", "owner", "issued_at", "id"], name="certificate_newest_of_owner"),
+        ),
+        migrations.AddIndex(
+            model_name="certificate",
+            index=models.Index(fields=["tenant", "owner", "name", "id"], name="certificate_by_owner_and_name"),
         ),
         migrations.AddIndex(
             model_name="certificate",

@@ -51,7 +51,7 @@ def _compose(invitation: Invitation) -> EmailMessage:
         "tenant": harmless(invitation.tenant.name),
         "roles": ", ".join(str(Role(role).label) for role in invitation.roles),
         "expires_at": invitation.expires_at,
-        "address": address_of(invitation.tenant_id, invitation.pk),
+        "address": address_of(invitation.tenant.pk, invitation.pk),
         "origin": config.origin,
     }
     return EmailMessage(

@@ -212,7 +212,7 @@ def check(path: Path, pinned: set[str], kept: list[Path]) -> list[str]:
     if others:
         told.append(f"{len(others)} checkpoints that were kept elsewhere agree.")
     if newer:
-        told.append(f"{newer} that were kept elsewhere were signed after the export was made: not compared.")
+        told.append(f"{newer} that were kept elsewhere were signed as the export was made, or later: not compared.")
     return told
 
 

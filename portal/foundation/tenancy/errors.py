@@ -37,6 +37,12 @@ class SlugUnusable(Refusal):
     )
 
 
+class TenantNameNotReadable(Refusal):
+    code = "tenant-name-not-readable"
+    message = _("This name is empty, too long, or holds characters that cannot be seen.")
+    next_step = _("Write the organisation's name in up to {most} visible characters.")
+
+
 class SlugTaken(Refusal):
     code = "slug-taken"
     message = _("There is a tenant “{slug}” already.")

@@ -12,10 +12,19 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from portal.foundation import clock
+from portal.foundation.access.invitations import Invitee, invite_all
+from portal.foundation.access.words import LONGEST_NAME, readable
 from portal.foundation.audit.models import record_for_both
 from portal.foundation.outbox.services import wake
 from portal.foundation.tenancy.context import acting_for
-from portal.foundation.tenancy.errors import NotHere, SlugTaken, SlugUnusable, TenantChangedMeanwhile, WaitingTooShort
+from portal.foundation.tenancy.errors import (
+    NotHere,
+    SlugTaken,
+    SlugUnusable,
+    TenantChangedMeanwhile,
+    TenantNameNotReadable,
+    WaitingTooShort,
+)
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 
 RESERVED = frozenset({"platform", "api", "static", "pki", "demo", "admin", "www", "new", "account"})
@@ -24,14 +33,17 @@ RESERVED = frozenset({"platform", "api", "static", "pki", "demo", "admin", "www"
 SHORTEST_WAIT, USUAL_WAIT, LONGEST_WAIT = 7, 30, 90
 """Days between closing a tenant and the moment when nobody enters any more."""
 
-_SLUG = re.compile(r"^[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}[a-z0-9]$")
+_SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}[a-z0-9]")
 
 
-def create_tenant(slug: str, name: str, *, by: UUID) -> Tenant:
-    """Make an organisation; who administers it is invited next.  Raises `SlugUnusable` or `SlugTaken`."""
-    if not _SLUG.match(slug) or slug in RESERVED:
+def create_tenant(slug: str, name: str, *, by: object, administrator: Invitee | None = None) -> Tenant:
+    """Make an organisation and invite who administers it first, both or neither.
+
+    Raises `SlugUnusable`, `SlugTaken`, `TenantNameNotReadable`, or what `invite_all` raises.
+    """
+    if not _SLUG.fullmatch(slug) or slug in RESERVED:
         raise SlugUnusable(slug=slug)
-    tenant = Tenant(slug=slug, name=name)
+    tenant = Tenant(slug=slug, name=_plain(name))
     with acting_for(tenant.pk):
         tenant.created_at = clock.now()
         try:
@@ -39,12 +51,15 @@ def create_tenant(slug: str, name: str, *, by: UUID) -> Tenant:
                 tenant.save(force_insert=True)
         except IntegrityError:
             raise SlugTaken(slug=slug) from None
-        record_for_both(actor=by, code="tenant:create", subject=tenant.pk, slug=slug, name=name)
+        record_for_both(actor=by, code="tenant:create", subject=tenant.pk, slug=slug, name=tenant.name)
+        if administrator:
+            invite_all([administrator], by=by)
     return tenant
 
 
 def rename_tenant(tenant: Tenant, name: str, *, by: UUID) -> None:
-    """Give it another name; its slug stands in certificates and stays."""
+    """Give it another name; its slug stands in certificates and stays.  Raises `TenantNameNotReadable`."""
+    name = _plain(name)
     _change(tenant, "tenant:rename", by, {}, {"name": name}, name=name, before=tenant.name)
 
 
@@ -69,6 +84,13 @@ def close_tenant(tenant: Tenant, days: int, reason: str, *, by: UUID) -> None:
 def keep_tenant(tenant: Tenant, *, by: UUID) -> None:
     """Take closing back while the waiting period lasts; afterwards there is nothing to take back."""
     _change(tenant, "tenant:keep", by, {"closes_at__gt": clock.now()}, {"closes_at": None})
+
+
+def _plain(name: str) -> str:
+    plain = " ".join(name.split())
+    if not readable(plain):
+        raise TenantNameNotReadable(most=LONGEST_NAME)
+    return plain
 
 
 def _change(

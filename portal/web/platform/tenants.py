@@ -14,7 +14,7 @@ from lifecycle.wizards import tables
 from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip, Fact
 from portal.foundation import clock
-from portal.foundation.access.invitations import invite
+from portal.foundation.access.invitations import Invitee
 from portal.foundation.access.models import Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.errors import Refusal
@@ -132,21 +132,28 @@ class TenantNewForm(forms.Form):
     )
 
 
+_ASKED_BY = {
+    "slug-unusable": "slug",
+    "slug-taken": "slug",
+    "tenant-name-not-readable": "name",
+    "name-not-readable": "administrator",
+}
+"""Which field a refusal is about."""
+
+
 def tenant_new(request: TenantRequest) -> HttpResponse:
     form = TenantNewForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:
-            tenant = services.create_tenant(given["slug"].strip(), given["name"], by=request.person.pk)
-            with acting_for(tenant.pk, person=request.person.pk):
-                invite(
-                    email=given["email"],
-                    name=given["administrator"],
-                    roles=[Role.ADMINISTRATOR],
-                    by=request.person.pk,
-                )
+            tenant = services.create_tenant(
+                given["slug"],
+                given["name"],
+                by=request.person.pk,
+                administrator=Invitee(given["administrator"], given["email"], (Role.ADMINISTRATOR,)),
+            )
         except Refusal as refusal:
-            form.add_error("slug" if refusal.code.startswith("slug") else "email", f"{refusal} {refusal.advice}")
+            form.add_error(_ASKED_BY.get(refusal.code, "email"), f"{refusal} {refusal.advice}")
         else:
             messages.success(request, _("{tenant} was created.").format(tenant=tenant.name))
             return redirect("platform-tenant", slug=tenant.slug)

@@ -67,6 +67,24 @@ def test_a_text_in_ones_own_language_counts_and_english_where_there_is_none(acme
     assert "Czech, 1" in Visitor(ada).open("/t/acme/agreements/subscriber/").text
 
 
+@pytest.mark.rule("0.R13")
+def test_whoever_reads_it_in_their_language_agrees_to_that_text(acme, ada, petra):
+    published(ada, "/t/acme/agreements/subscriber/cs/change/", title="Smlouva", text="Klíč nikomu nedáte.")
+    czech, english = filled(petra, acme), filled(petra, acme)
+    visitor = Visitor(petra)
+    visitor.client.defaults["HTTP_ACCEPT_LANGUAGE"] = "cs"
+    page = visitor.open(f"/t/acme/requests/{czech.pk}/confirm/")
+    assert "Klíč nikomu nedáte." in page.text
+    page.press("Request certificate", consent=True)
+    page = Visitor(petra).open(f"/t/acme/requests/{english.pk}/confirm/")
+    assert "Klíč nikomu nedáte." not in page.text
+    page.press("Request certificate", consent=True)
+    with acting_for(acme.pk):
+        kept = {row.certificate_request: row for row in AgreementAcceptance.objects.select_related("agreement")}
+    assert (kept[czech.pk].language, kept[czech.pk].agreement.title) == ("cs", "Smlouva")
+    assert kept[english.pk].language == "en"
+
+
 def test_another_agreement_can_be_chosen_by_a_policy_at_once(acme, ada):
     published(ada, "/t/acme/agreements/new/", title="Terms for servers", text="You run the server.")
     matrix = Visitor(ada).open("/t/acme/policies/desktop-signing/change/")

@@ -208,6 +208,16 @@ def test_what_permits_one_authority_proves_nothing_for_another(acme, petra):
         assert CaaCheck.objects.get(pk=other.pk).state == CaaState.FAILED
 
 
+def test_two_authorities_that_ask_at_the_same_time_have_a_look_each(acme, petra):
+    [first] = ask(acme, petra, "www.demo.test")
+    [second] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
+    assert (first.identities, second.identities) == (OURS, ["ca.other.example"])
+    work(Zone({"www.demo.test": PERMITS}))
+    with acting_for(acme.pk):
+        states = [CaaCheck.objects.get(pk=look.pk).state for look in (first, second)]
+    assert states == [CaaState.VERIFIED, CaaState.FAILED]
+
+
 def test_another_tenant_sees_nothing_and_looks_for_itself(acme, globex, petra, hank):
     ask(acme, petra, "www.demo.test")
     work(Zone())
@@ -224,7 +234,25 @@ def test_a_look_is_relied_on_for_seven_hours(acme, petra, age, fresh):
     now = row.checked_at + age
     assert is_fresh(row, now) is fresh
     assert state_of(row, now) == (CaaState.VERIFIED if fresh else UNVERIFIED)
-    assert not is_fresh(row, row.checked_at - timedelta(seconds=1))  # a look of the future proves nothing
+    assert not is_fresh(row, row.checked_at - timedelta(minutes=2))  # a look of the future proves nothing
+
+
+def test_a_look_that_is_stored_while_somebody_reads_counts_for_them(acme, petra):
+    """A unit of work's clock stands still, and what others commit meanwhile is read all the same."""
+    ask(acme, petra, "www.demo.test")
+    with acting_for(acme.pk), ThreadPoolExecutor(1) as others:
+        before = clock.now()
+        others.submit(_work_and_close).result()
+        row = newest(["www.demo.test"], OURS)["www.demo.test"]
+        assert row.checked_at > before
+        assert state_of(row, clock.now()) == CaaState.VERIFIED
+
+
+def _work_and_close():
+    try:
+        work(Zone())
+    finally:
+        connection.close()
 
 
 def test_a_look_that_failed_or_is_under_way_is_never_fresh(acme, petra):

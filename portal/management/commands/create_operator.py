@@ -1,0 +1,31 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from portal.foundation.access.invitations import invite
+from portal.foundation.access.permissions import Role
+from portal.foundation.errors import Refusal
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import PLATFORM
+from portal.management.printing import opened_once
+
+
+class Command(BaseCommand):
+    help = "Invite somebody to operate the platform: how the first one gets in."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--name", required=True)
+        parser.add_argument("--email", required=True)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            with acting_for(PLATFORM):
+                invite(
+                    email=options["email"],
+                    name=options["name"],
+                    roles=[Role.OPERATOR],
+                    by="command:create_operator",
+                )
+        except Refusal as refusal:
+            raise CommandError(f"Nobody was invited: {refusal} {refusal.advice}") from refusal
+        self.stdout.write(opened_once(PLATFORM, options["email"]))
