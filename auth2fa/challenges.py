@@ -215,8 +215,7 @@ def _known(person: Person) -> Person:
 
 
 def _accept(challenge: Challenge, memory: Memory) -> None:
-    if memory.enrolment:
-        use_once(memory)
+    use_once(memory)
     accepted = Challenge.objects.filter(pk=challenge.pk, answered_at=None, sends=challenge.sends).update(
         answered_at=clock.now(), notes={}
     )

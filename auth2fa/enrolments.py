@@ -42,10 +42,13 @@ def confirmed() -> list[Enrolment]:
 
 
 def use_once(memory: Memory) -> None:
-    """Write down what was used of an enrolment; raise `Rejected` for what was used before, in whatever challenge.
+    """Write down what was used of an enrolment, if anything; raise `Rejected` for what was used before.
 
-    The row is locked, so of two answers with the same code at the same moment one is refused.
+    The row is locked, so of two answers with the same code at the same moment, to whatever
+    challenges, one is refused.
     """
+    if memory.enrolment is None:
+        return
     used = Enrolment.objects.select_for_update(of=("self",)).filter(id=memory.enrolment, removed_at=None).first()
     if used is None:
         raise Rejected("no longer enrolled", _("This authenticator is no longer one of yours."))

@@ -61,6 +61,32 @@ def pkix() -> "ValidatorContainer":
     return certificate.create_pkix_certificate_validator_container(decoders, _shared([], []))
 
 
+def server() -> "ValidatorContainer":
+    """`pkix`, but that a DNS name may begin with a star: pkilint's syntax of RFC 5280 has no wildcards, servers have."""
+    from pkilint.pkix import general_name  # noqa: PLC0415
+
+    class _DnsNameOrWildcard(general_name.DomainNameSyntaxValidator):  # type: ignore[misc]  # pkilint has no types
+        def __init__(self) -> None:
+            super().__init__(predicate=general_name.create_generalname_type_predicate("dNSName"))
+
+        def validate_value(self, node: "PDUNode") -> bool:
+            name = str(node.pdu).removeprefix("*.")  # RFC 6125 6.4.3: the whole leftmost label, and only there
+            return bool(general_name.validators_predicate(general_name.validators.domain, name))
+
+    container = pkix()
+    _exchange(container, general_name.GeneralNameDnsNameSyntaxValidator, _DnsNameOrWildcard())
+    return container
+
+
+def _exchange(container: "ValidatorContainer", old: type, new: "Validator") -> None:
+    """Put *new* in the place of every validator of the type *old*, however deep it lies."""
+    for index, validator in enumerate(container.validators):
+        if type(validator) is old:
+            container.validators[index] = new
+        elif hasattr(validator, "validators"):
+            _exchange(validator, old, new)
+
+
 def smime() -> "ValidatorContainer":
     """RFC 5280 and those of the S/MIME Baseline Requirements that a private authority can keep.
 
@@ -118,8 +144,11 @@ def _shared(extensions: list[Any], validity: list[Any]) -> list[Any]:
     ]
 
 
-RULES: dict[str, "Callable[[], ValidatorContainer]"] = {"pkix": pkix, "smime": smime}
-PURPOSES = {"1.3.6.1.5.5.7.3.4": "smime"}  # RFC 5280 4.2.1.12: id-kp-emailProtection
+RULES: dict[str, "Callable[[], ValidatorContainer]"] = {"pkix": pkix, "smime": smime, "server": server}
+PURPOSES = {  # RFC 5280 4.2.1.12
+    "1.3.6.1.5.5.7.3.4": "smime",  # id-kp-emailProtection
+    "1.3.6.1.5.5.7.3.1": "server",  # id-kp-serverAuth
+}
 
 
 def indexed(container: "ValidatorContainer") -> "ValidatorContainer":

@@ -282,6 +282,12 @@ def test_a_withdrawn_invitation_is_not_sent_any_more(acme, ada):
     assert mail.outbox == []
 
 
+def test_the_worker_that_writes_links_signs_like_the_web_and_shares_nothing_else(service_environment):
+    web, messages, signing = (service_environment(service) for service in ("web", "messages", "signing"))
+    assert messages["PORTAL_SECRET_KEY_FILE"] == web["PORTAL_SECRET_KEY_FILE"] != signing["PORTAL_SECRET_KEY_FILE"]
+    assert messages["PORTAL_FACTOR_KEY_FILE"] != web["PORTAL_FACTOR_KEY_FILE"]
+
+
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Promised work in an operator's hands: parked work is tried again or given up; what somebody waits for is not."""
 
 import pytest
+from django.utils.module_loading import autodiscover_modules
 
 from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
@@ -39,6 +40,7 @@ def told(tenant_id, errand):
 
 
 def test_every_task_that_a_worker_knows_has_its_words():
+    autodiscover_modules("tasks")
     ours = {name for name in registry._tasks if name.startswith(("portal.", "lifecycle.", "auth2fa."))}
     assert ours == set(WORK)
 
