@@ -30,7 +30,7 @@ test: install-test front-end  ## everything CI does: style, types, contracts, mi
 
 check: test  ## the same as test
 
-bench: install-test  ## what one issuance costs, and how many there are in a second (docs/performance.md)
+bench: install-test  ## what one issuance costs, and a page with a million certificates (docs/performance.md)
 	@exec $(bin)/python -m tests.bench $(ARGS)
 
 format:  ## let ruff put the code into shape

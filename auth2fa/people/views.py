@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from auth2fa import enrolments
 from auth2fa.login import sessions
@@ -89,7 +90,7 @@ def person_page(request: TenantRequest, pk: UUID) -> HttpResponse:
                 {"label": _("Last seen"), "value": seen[0].seen_at, "moment": "minute"}
                 if seen
                 else {"label": _("Last seen"), "value": _("No session is open")},
-                {"label": _("Authenticator apps"), "value": authenticators},
+                {"label": _("Second factor"), "value": _apps(authenticators)},
             ],
             "roles": list(sentences(here.roles)),
             "acts": acts.possible(
@@ -166,6 +167,12 @@ def person_act(request: TenantRequest, pk: UUID, act: str) -> HttpResponse:
     }
     with acting_for(request.tenant.pk):  # the frame lists the tenant's product areas
         return render(request, "people/act.html", context, status=refusal.status if refusal else HTTPStatus.OK)
+
+
+def _apps(count: int) -> str:
+    if not count:
+        return _("Code by e-mail")
+    return ngettext("{count} authenticator app", "{count} authenticator apps", count).format(count=count)
 
 
 def _may_change(request: TenantRequest) -> bool:

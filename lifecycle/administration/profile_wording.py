@@ -49,7 +49,11 @@ def words_of(wish: Wish, authorities: Mapping[UUID, str]) -> dict[str, str]:
     """Every field in words, by its name in `FIELD_TITLES`."""
     terms = wish.terms
     nothing = _("None")
-    fixed = [f"{SUBJECT_TITLES.get(name, name)}: {value}" for name, value in terms.fixed_subject.items() if value]
+    fixed = [
+        _("{field}: {value}").format(field=SUBJECT_TITLES.get(name, name), value=value)
+        for name, value in terms.fixed_subject.items()
+        if value
+    ]
     return {
         "title": wish.title,
         "about": str(wish.content.get("about", "")) or nothing,

@@ -62,7 +62,7 @@ def pkix() -> "ValidatorContainer":
 
 
 def server() -> "ValidatorContainer":
-    """`pkix`, but that a DNS name may begin with a star: pkilint's syntax of RFC 5280 has no wildcards, servers have."""
+    """`pkix`, but that a DNS name may begin with a star: servers have wildcards, and pkilint's syntax has none."""
     from pkilint.pkix import general_name  # noqa: PLC0415
 
     class _DnsNameOrWildcard(general_name.DomainNameSyntaxValidator):  # type: ignore[misc]  # pkilint has no types

@@ -68,7 +68,7 @@ class CertificateFilters(narrowing.Filters):
     issuer = forms.ChoiceField(label=gettext_lazy("Issuer"), required=False)
     owner = narrowing.PersonField(label=gettext_lazy("Owner"))
     ends = forms.ChoiceField(label=gettext_lazy("Expires"), required=False, choices=[narrowing.ANY, *SPANS.items()])
-    expires = narrowing.MonthField(label=gettext_lazy("Expires in"))
+    expires = narrowing.MonthField(label=gettext_lazy("Expires in the month"))
     ends_from = narrowing.DayField(label=gettext_lazy("Expires from"))
     ends_until = narrowing.DayField(label=gettext_lazy("Expires until"))
 

@@ -293,6 +293,16 @@ def test_both_details_pages_show_the_lineage_and_link_to_each_other(petra, acme)
         ("q=nobody", set()),
         ("status=revoked&q=now", set()),
         ("expires={soon}", {"Now", "Gone"}),
+        ("status=expired&sort=name", {"Long ago"}),
+        ("source=issued&status=active", {"Now"}),
+        ("source=uploaded", set()),
+        ("profile=desktop-signing", {"Now", "Gone", "Long ago"}),
+        ("profile=secure-email", set()),
+        ("key=ec-p256&issuer=Acme Industries Issuing CA", {"Now", "Gone", "Long ago"}),
+        ("key=rsa-4096", set()),
+        ("ends=90", set()),
+        ("ends_from={first}", {"Now", "Gone"}),
+        ("ends_until={first}&ends_from=2000-01-01", {"Long ago"}),
     ],
 )
 def test_a_list_shows_what_it_is_narrowed_to_and_how_to_widen_it(petra, acme, wish, found):
@@ -300,7 +310,7 @@ def test_a_list_shows_what_it_is_narrowed_to_and_how_to_widen_it(petra, acme, wi
     revoke(acme, gone)
     with days_ago(400):
         issued(petra, acme, name="Long ago")
-    wish = wish.format(soon=f"{now.not_after:%Y-%m}")
+    wish = wish.format(soon=f"{now.not_after:%Y-%m}", first=f"{now.not_after - timedelta(days=30):%Y-%m-%d}")
 
     page = Visitor(petra).open(f"/t/acme/certificates/?{wish}")
 
@@ -340,6 +350,69 @@ def test_a_request_is_found_by_its_number(petra, dan, acme):
 
     assert Visitor(petra).open(f"/t/acme/certificates/?q={wanted.number}").address.endswith(f"/requests/{wanted.pk}/")
     assert "Nothing matches" in Visitor(dan).open(f"/t/acme/certificates/?q={wanted.number}").text
+
+
+@pytest.mark.parametrize(
+    "wish", ["status=none", "sort=x", "ends=8", "expires=2026-13", "ends_from=soon", "issuer=" + "x" * 300]
+)
+def test_a_filter_that_is_not_understood_narrows_nothing_and_says_so(petra, acme, wish):
+    issued(petra, acme, name="Now")
+
+    page = Visitor(petra).open(f"/t/acme/certificates/?{wish}")
+
+    assert page.status == 200
+    assert {said(head) for head in _names(page)} == {"Now"}
+    assert not [chip for chip in page.having_class("chip-filter") if said(chip).endswith("Remove")]
+    assert page.having_class("field__error")
+
+
+def test_who_reads_all_narrows_by_owner_and_others_cannot(petra, dan, vera, acme):
+    issued(petra, acme, name="Hers")
+    issued(dan, acme, name="His")
+    at = "/t/acme/certificates/?owner=dan@acme.example"
+
+    assert {said(head) for head in _names(Visitor(vera).open(at))} == {"His"}
+    assert {said(head) for head in _names(Visitor(petra).open(at))} == {"Hers"}
+    for stranger in ("hank@globex.example", "nobody@nowhere.example"):
+        assert _names(Visitor(vera).open(f"/t/acme/certificates/?owner={stranger}")) == []
+
+
+@pytest.mark.parametrize(
+    "wish", ["", "status=active", "sort=name", "sort=-expires", "q=petra", "key=ec-p256&sort=name"]
+)
+def test_the_export_has_the_rows_of_the_list_in_their_order(petra, acme, wish):
+    for name in ("Petra B", "Petra A", "Somebody", "Petra C"):
+        issued(petra, acme, name=name)
+    page = Visitor(petra).open(f"/t/acme/certificates/?{wish}")
+
+    address = page.links()["Export these"]
+    content = page.visitor.client.get(address).content.decode()
+
+    assert [row["Name"] for row in csv.DictReader(io.StringIO(content))] == [said(head) for head in _names(page)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "found"),
+    [
+        ("", {"Rekey Hers", "New certificate for Hers", "New certificate for His"}),
+        ("kind=rekey", {"Rekey Hers"}),
+        ("state=completed", {"New certificate for Hers", "New certificate for His"}),
+        ("person=dan@acme.example", {"New certificate for His"}),
+        ("state=failed", set()),
+    ],
+)
+def test_the_requests_are_narrowed_and_exported_as_they_are_shown(petra, dan, vera, acme, wish, found):
+    hers = issued(petra, acme, name="Hers")
+    issued(dan, acme, name="His")
+    submitted(petra, acme, source=hers)
+
+    page = Visitor(vera).open(f"/t/acme/requests/?{wish}&sort=asked")
+
+    assert {said(head) for head in _names(page)} == found
+    if found:
+        content = page.visitor.client.get(page.links()["Export these"]).content.decode()
+        rows = list(csv.DictReader(io.StringIO(content)))
+        assert [row["About"] for row in rows] == [said(head) for head in _names(page)]
 
 
 @pytest.fixture

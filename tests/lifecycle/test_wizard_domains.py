@@ -290,3 +290,12 @@ def test_a_common_name_that_would_be_too_long_is_left_out(petra, acme):
     long = f"{'a' * 63}.acme.example"
 
     assert issued(petra, acme, profile="tls-server", dns=long).x509.subject.rfc4514_string() == "O=Acme Industries,C=CZ"
+
+
+def test_a_wildcard_is_a_name_of_its_own_from_the_form_to_the_certificate(petra, acme):
+    names = ["*.wild.acme.example", "wild.acme.example"]
+    certificate = issued(petra, acme, profile="tls-server", dns="\n".join(names)).x509
+
+    assert _names(certificate) == names
+    with acting_for(acme.pk):
+        assert set(CaaCheck.objects.values_list("name", flat=True)) == set(names)

@@ -134,17 +134,19 @@ def test_whoever_operates_no_more_looks_no_more(acme, olu):
 
 @pytest.mark.parametrize("minutes", [-1, 0, SHORTEST - 1, LONGEST + 1])
 def test_a_look_that_is_too_short_or_too_long_is_not_begun(owner, acme, olu, minutes):
+    visitor = Visitor(olu)
     before = everything(owner)
     with pytest.raises(LookLasts):
         look_into(acme, olu, minutes)
-    page = Visitor(olu).post("/platform/tenants/acme/look/", {"reason": "Why.", "minutes": str(minutes)})
+    page = visitor.post("/platform/tenants/acme/look/", {"reason": "Why.", "minutes": str(minutes)})
     assert page.status == 422
     assert everything(owner) == before
 
 
 def test_a_look_without_a_reason_is_not_begun(owner, acme, olu):
+    visitor = Visitor(olu)
     before = everything(owner)
-    page = Visitor(olu).post("/platform/tenants/acme/look/", {"reason": " ", "minutes": "15"})
+    page = visitor.post("/platform/tenants/acme/look/", {"reason": " ", "minutes": "15"})
     assert (page.status, len(page.complaints)) == (422, 1)
     assert everything(owner) == before
 
@@ -157,8 +159,9 @@ def test_of_two_looks_at_the_same_moment_one_begins(acme, olu):
 
 def test_a_second_look_is_refused_on_the_page(owner, acme, olu):
     look_into(acme, olu)
+    visitor = Visitor(olu)
     before = everything(owner)
-    page = Visitor(olu).post("/platform/tenants/acme/look/", {"reason": "Why.", "minutes": "15"})
+    page = visitor.post("/platform/tenants/acme/look/", {"reason": "Why.", "minutes": "15"})
     assert page.status == LookIsOn.status
     assert "You are looking inside Acme Industries already." in page.text
     assert everything(owner) == before

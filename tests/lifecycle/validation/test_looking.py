@@ -212,6 +212,8 @@ def test_two_authorities_that_ask_at_the_same_time_have_a_look_each(acme, petra)
     [first] = ask(acme, petra, "www.demo.test")
     [second] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
     assert (first.identities, second.identities) == (OURS, ["ca.other.example"])
+    assert ask(acme, petra, "www.demo.test")[0].pk == first.pk
+    assert ask(acme, petra, "www.demo.test", identities=["ca.other.example"])[0].pk == second.pk
     work(Zone({"www.demo.test": PERMITS}))
     with acting_for(acme.pk):
         states = [CaaCheck.objects.get(pk=look.pk).state for look in (first, second)]
