@@ -90,7 +90,9 @@ def _stays(draft: CertificateRequest) -> list[Stay]:
 
 def _agreement(draft: CertificateRequest) -> dict[str, Any] | None:
     text = agreement_to_read(draft.policy)
-    return text and {"title": text.title, "version": text.version, "paragraphs": text.text.split("\n\n")}
+    if text is None:
+        return None
+    return {"title": text.title, "version": text.version, "paragraphs": text.text.split("\n\n")}
 
 
 def _fingerprint(spki: str) -> str:

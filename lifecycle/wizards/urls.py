@@ -55,14 +55,10 @@ urlpatterns = [
     ),
     path("requests/begin/<slug:kind>/", guard(MAKE, form(entering.request_start)), name="request-start"),
     path("requests/<uuid:pk>/", guard(REQUESTS, require_safe(pages.request_page)), name="request-page"),
-    path(
-        "requests/<uuid:pk>/status/", guard(REQUESTS, require_safe(pages.request_status)), name="request-status"
-    ),
+    path("requests/<uuid:pk>/status/", guard(REQUESTS, require_safe(pages.request_status)), name="request-status"),
     path("requests/<uuid:pk>/discard/", guard(MAKE, require_POST(views.request_discard)), name="request-discard"),
     path("requests/<uuid:pk>/domains/verify/", guard(MAKE, require_POST(views.request_verify)), name="request-verify"),
-    path(
-        "requests/<uuid:pk>/review/", guard(REVIEW, require_POST(pages.request_review)), name="request-review"
-    ),
+    path("requests/<uuid:pk>/review/", guard(REVIEW, require_POST(pages.request_review)), name="request-review"),
     path("requests/<uuid:pk>/confirmation/", guard(MAKE, form(views.request_code)), name="request-code"),
     path("requests/<uuid:pk>/<slug:step>/", guard(MAKE, form(views.request_step)), name="request-step"),
 ]

@@ -95,16 +95,17 @@ def test_every_address_has_a_guard_and_a_name():
         assert isinstance(needs(pattern.callback), (Permission, Open)), address
 
 
-def test_an_address_inside_a_tenant_asks_for_a_permission_and_one_outside_never_does():
+def test_an_address_inside_a_tenant_or_the_platform_asks_for_a_permission_and_one_outside_never_does():
     for address, pattern in views():
-        inside = address.startswith("t/<slug:tenant>/")
+        inside = address.startswith(("t/<slug:tenant>/", "platform/"))
         assert isinstance(needs(pattern.callback), Permission) is inside, address
 
 
 def test_what_is_open_to_anybody_is_on_this_list_and_nothing_else_is():
     anybody = {pattern.name for _address, pattern in views() if needs(pattern.callback) is Open.ANYBODY}
     assert anybody == {
-        "sign-in", "sign-out", "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail",
+        "sign-in", "sign-out", "invitation", "password-forgotten", "password-new",
+        "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
     }  # fmt: skip
 
 

@@ -246,8 +246,8 @@ _OTHERS = (
     ),
     "INSERT INTO audit_journalkey (fingerprint, spki, key_id, since) VALUES ('f', 'x', 'ab', now())",
     (
-        "INSERT INTO audit_auditcheckpoint (id, tenant_id, sequence, head, at, key, signature)"
-        " VALUES (gen_random_uuid(), %(tenant)s, 1, 'x', now(), 'f', 'x')"
+        "INSERT INTO audit_auditcheckpoint (id, tenant_id, sequence, previous, head, at, key, signature)"
+        " VALUES (gen_random_uuid(), %(tenant)s, 1, 0, 'x', now(), 'f', 'x')"
     ),
     (
         "INSERT INTO auth2fa_enrolment (id, person_id, factor, label, secret, memory, made_at)"

@@ -129,7 +129,7 @@ TABLE = {
         OPERATORS,
         get=(302, 302, 404, 200, 404, 404, 404, 404),
         post=(302, 302, 404, 302, 404, 404, 404, 404),
-        payload=(("name", "Initech"), ("slug", "initech"), ("administrator", "Bill"), ("email", "bill@initech.example")),
+        payload=(("name", "Initech"), ("slug", "initech"), ("administrator", "Bill"), ("email", "bill@acme.example")),
     ),
     "platform-tenant": Row(
         OPERATORS,

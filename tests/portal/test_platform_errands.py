@@ -132,7 +132,7 @@ def test_no_filter_breaks_the_list(operator):
             assert operator.client.get(ERRANDS, {name: text}).status_code == 200, (naughty, name)
 
 
-# --- the overview -----------------------------------------------------------------------------------------------------------
+# --- the overview ---------------------------------------------------------------------------------------------------
 
 
 def beats(service, at=None, **facts):

@@ -19,11 +19,14 @@ from portal.foundation.tenancy import services
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.models import PLATFORM, Tenant
-from tests.portal.test_every_url import INSIDE, TABLE, ask, everything, things  # noqa: F401 - a fixture
+from tests.portal import test_every_url
+from tests.portal.test_every_url import INSIDE, TABLE, ask, everything
 from tests.web.browsing import Visitor
 from tests.world import at_once, serving, signed_in
 
 pytestmark = pytest.mark.django_db
+
+things = test_every_url.things  # the fixture
 
 
 @pytest.fixture
@@ -67,11 +70,10 @@ def test_each_page_that_is_opened_stands_in_the_tenants_journal_before_it_is_sho
     assert [(line.facts["method"], line.facts["path"]) for line in opened] == [("GET", path) for path in paths]
 
 
-def test_every_address_of_the_tenant_reads_as_an_auditor_and_writes_nothing(owner, acme, olu, things):  # noqa: F811
+def test_every_address_of_the_tenant_reads_as_an_auditor_and_writes_nothing(owner, acme, world, olu, things):
     look_into(acme, olu, LONGEST)
     client = signed_in(Client(), olu)
-    auditor = Client()
-    signed_in(auditor, _vera())
+    auditor = signed_in(Client(), world.people["vera"])
     inside = [name for name, row in TABLE.items() if row.door in INSIDE]
     assert len(inside) > 20
     before = everything(owner, but={"audit_auditevent", "audit_unsealed"})
@@ -85,12 +87,6 @@ def test_every_address_of_the_tenant_reads_as_an_auditor_and_writes_nothing(owne
     assert everything(owner, but={"audit_auditevent", "audit_unsealed"}) == before
     assert {line.code for line in journal(acme.pk, "")} >= {"look:open"}
     assert {line.code for line in journal(acme.pk, "") if line.actor == str(olu.pk)} == {"look:begin", "look:open"}
-
-
-def _vera():
-    from portal.foundation.access.models import User  # noqa: PLC0415
-
-    return User.objects.get(subject="vera@audit.example")
 
 
 @pytest.mark.parametrize("minutes", [SHORTEST, LONGEST])
@@ -186,7 +182,7 @@ def test_a_suspended_and_a_closed_tenant_can_still_be_looked_into(acme, olu):
     assert Visitor(olu).open("/t/acme/").status == 200
 
 
-# --- who is told ----------------------------------------------------------------------------------------------------------
+# --- who is told ----------------------------------------------------------------------------------------------------
 
 
 def tell_all(tenant) -> int:
@@ -199,12 +195,19 @@ def tell_all(tenant) -> int:
 
 def test_every_administrator_is_told_by_mail_and_nobody_else(acme, world, olu):
     with serving("owner"), acting_for(acme.pk):
-        Membership(person=world.people["dan"], role=Role.ADMINISTRATOR, suspended_at=clock.now()).save(force_insert=True)
+        Membership(person=world.people["dan"], role=Role.ADMINISTRATOR, suspended_at=clock.now()).save(
+            force_insert=True
+        )
     look = look_into(acme, olu)
     assert tell_all(acme) == 1
     [letter] = mail.outbox
     assert letter.to == ["ada@acme.example"]
-    for said in ("Olu Bello", "Acme Industries", "A complaint of Petra's.", reverse("journal", kwargs={"tenant": "acme"})):
+    for said in (
+        "Olu Bello",
+        "Acme Industries",
+        "A complaint of Petra's.",
+        reverse("journal", kwargs={"tenant": "acme"}),
+    ):
         assert said in letter.body
     [line] = [line for line in journal(acme.pk) if line.code == "look:tell"]
     assert (line.subject, line.facts) == (str(look.pk), {"person": str(world.people["ada"].pk)})

@@ -17,13 +17,16 @@ from portal.foundation.tenancy import services
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from portal.web.platform.errands import WORK
-from tests.portal.test_every_url import INSIDE, TABLE, ask, everything, things  # noqa: F401 - a fixture
+from tests.portal import test_every_url
+from tests.portal.test_every_url import INSIDE, TABLE, ask, everything
 from tests.world import carry_out, errand_of, issued, serving, signed_in, submitted
 
 pytestmark = pytest.mark.django_db
 
-MEMBERS = ("ada", "jonas", "dan", "vera", "petra", "wei")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+things = test_every_url.things  # the fixture
+
+MEMBERS = ("ada", "vera", "petra")
+METHODS = ("GET", "POST", "DELETE")
 
 
 @pytest.fixture
@@ -44,7 +47,12 @@ def work_on(errand, service="signing"):
 
 @pytest.mark.parametrize("state", ["suspended", "closed"])
 def test_every_address_of_the_tenant_is_shut_for_every_member_and_touches_nothing(
-    owner, acme, world, olu, things, state  # noqa: F811
+    owner,
+    acme,
+    world,
+    olu,
+    things,
+    state,
 ):
     if state == "suspended":
         services.suspend_tenant(acme, "Unpaid.", by=olu.pk)
@@ -60,7 +68,7 @@ def test_every_address_of_the_tenant_is_shut_for_every_member_and_touches_nothin
                 for method in METHODS:
                     answer = ask(client, method, name, things)
                     assert answer.status_code == 403, (short, method, name)
-                    assert method == "HEAD" or f"tenant-{state}".encode() in answer.content, (short, method, name)
+                    assert f"tenant-{state}".encode() in answer.content, (short, method, name)
     assert everything(owner) == before
     assert mail.outbox == []
 
@@ -71,7 +79,7 @@ def test_strangers_do_not_learn_that_a_tenant_rests(acme, world, olu):
     assert hank.get("/t/acme/").status_code == hank.get("/t/never-was/").status_code == 404
 
 
-# --- the workers ------------------------------------------------------------------------------------------------------------
+# --- the workers ----------------------------------------------------------------------------------------------------
 
 
 def test_a_request_waits_while_its_tenant_is_suspended_and_goes_on_by_itself(owner, acme, petra, olu):

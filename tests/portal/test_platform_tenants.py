@@ -1,4 +1,4 @@
-"""Tenants in an operator's hands: created, renamed, suspended, closed after a waiting period, kept; told in both journals."""
+"""Tenants in an operator's hands: created, renamed, suspended, closed after a wait, kept; told in both journals."""
 
 from datetime import timedelta
 
@@ -59,7 +59,7 @@ def fresh(tenant):
     return Tenant.objects.get(pk=tenant.pk)
 
 
-# --- making one -------------------------------------------------------------------------------------------------------
+# --- making one -----------------------------------------------------------------------------------------------------
 
 
 def test_a_tenant_is_made_with_its_first_administrator_invited(operator, olu):
@@ -76,7 +76,23 @@ def test_a_tenant_is_made_with_its_first_administrator_invited(operator, olu):
     assert stands_in_both(tenant, "tenant:create", olu, slug="initech", name="Initech")
 
 
-SLUGS = ["", "a", "ab", "-ab", "ab-", "a--b", "1ab", "Ab", "a_b", "a b", "äbc", "a" * 41, "abc\n", "../x", *services.RESERVED]
+SLUGS = [
+    "",
+    "a",
+    "ab",
+    "-ab",
+    "ab-",
+    "a--b",
+    "1ab",
+    "Ab",
+    "a_b",
+    "a b",
+    "äbc",
+    "a" * 41,
+    "abc\n",
+    "../x",
+    *services.RESERVED,
+]
 
 
 def test_a_short_name_that_cannot_stand_in_an_address_makes_no_tenant(owner, olu):
@@ -128,7 +144,7 @@ def test_an_administrator_who_cannot_be_invited_leaves_no_tenant_behind(owner, o
     assert everything(owner) == before
 
 
-# --- what is done to one ------------------------------------------------------------------------------------------------
+# --- what is done to one --------------------------------------------------------------------------------------------
 
 
 def test_a_tenant_is_renamed_and_keeps_its_short_name(acme, operator, olu):
@@ -201,12 +217,12 @@ def test_closing_can_be_taken_back_until_its_last_moment_and_not_after(acme, olu
 
 
 PAIRS = {
-    "suspend": (lambda tenant, by: services.suspend_tenant(tenant, "Why.", by=by), lambda tenant, by: None),
+    "suspend": (lambda tenant, by: services.suspend_tenant(tenant, "Why.", by=by), lambda _tenant, _by: None),
     "resume": (
         lambda tenant, by: services.resume_tenant(tenant, by=by),
         lambda tenant, by: services.suspend_tenant(tenant, "Why.", by=by),
     ),
-    "close": (lambda tenant, by: services.close_tenant(tenant, 30, "Why.", by=by), lambda tenant, by: None),
+    "close": (lambda tenant, by: services.close_tenant(tenant, 30, "Why.", by=by), lambda _tenant, _by: None),
     "keep": (
         lambda tenant, by: services.keep_tenant(tenant, by=by),
         lambda tenant, by: services.close_tenant(tenant, 30, "Why.", by=by),
@@ -233,12 +249,17 @@ def test_the_platform_is_no_tenant_of_its_own_pages(owner, operator, olu, deed):
     do = PAIRS[deed][0] if deed in PAIRS else (lambda tenant, by: services.rename_tenant(tenant, "X", by=by))
     with pytest.raises(NotHere):
         do(platform, olu.pk)
-    for path in (f"{TENANTS}platform/", f"{TENANTS}platform/{deed}/", f"{TENANTS}never-was/{deed}/", f"{TENANTS}acme/x/"):
+    for path in (
+        f"{TENANTS}platform/",
+        f"{TENANTS}platform/{deed}/",
+        f"{TENANTS}never-was/{deed}/",
+        f"{TENANTS}acme/x/",
+    ):
         assert operator.open(path).status == 404
     assert everything(owner) == before
 
 
-# --- the list -----------------------------------------------------------------------------------------------------------
+# --- the list -------------------------------------------------------------------------------------------------------
 
 
 def shown(page) -> list[str]:
@@ -270,7 +291,7 @@ def test_what_a_new_tenant_is_called_opens_no_formula_in_the_export(operator, ol
     assert ",=HYPERLINK" not in text
 
 
-# --- what it means for whoever is there -----------------------------------------------------------------------------------
+# --- what it means for whoever is there -----------------------------------------------------------------------------
 
 
 def test_members_of_a_suspended_tenant_are_told_whom_to_ask(acme, olu, petra):

@@ -200,8 +200,10 @@ NAMES = (
     "openssl pkcs12 -export -inkey private.key -in certificate.pem -out certificate.pfx",
     # kept with the request in the words that the worker had for it
     "This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.",
+    "This is not your name.",  # what a reviewer wrote
 )
 FORMS = (
+    r"^ca\.[a-z]+\.example$",  # an issuer domain name, before its first two letters pass for hexadecimal
     r"RQ-[0-9A-Z]{4}-[0-9A-Z]{4}",  # a request's number
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # a request's id, of HTTP
     r"\b\d{1,2} [A-Z][a-z]+ \d{4}\b",  # a day, in Django's own words
@@ -209,6 +211,7 @@ FORMS = (
     r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?( UTC)?",
     r"\b[0-9a-f]{64}\b",  # a digest, as the journal's files have it
     r"\b[0-9A-Fa-f]{2}:?(?=[0-9A-Fa-f]{2}|\W|$)",  # serials and fingerprints, also in pieces
+    r'^([a-z.]+\.)?( ?CAA)?( ?\d{1,3} issue)?( "[^"]*")?$',  # a CAA record, whole and in its parts
     r'^\d{1,3} [a-z]+ "[^"]*"$',  # a CAA record
     r"[\w.]+@[\w.]+",  # an address
     r"(?<![\w.])(\*\.)?([a-z0-9-]+\.)+(test|example)\b",  # a name in the DNS

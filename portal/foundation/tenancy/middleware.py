@@ -120,13 +120,14 @@ class TenantMiddleware:
             raise NotHere
         if slug is None and needed not in seat.permissions:
             raise NotHere  # whoever does not operate the platform does not learn what it has
-        request.tenant, request.seat = seat.tenant, seat  # type: ignore[attr-defined]
+        request.tenant = seat.tenant  # type: ignore[attr-defined]
+        if not seat.look:
+            _refuse_a_tenant_at_rest(seat.tenant)  # before it has a seat, so that its page offers no way further in
+        request.seat = seat  # type: ignore[attr-defined]
         if seat.look:
             _note_the_look(request, seat)
             if request.method not in _READING:
                 raise LookReads(tenant=seat.tenant.name)
-        else:
-            _refuse_a_tenant_at_rest(seat.tenant)
         if needed not in seat.permissions:
             roles = ", ".join(str(role.label) for role in roles_with(needed))
             raise MayNot(roles=roles, tenant=seat.tenant.name)

@@ -19,7 +19,7 @@ from portal.foundation.token.report import token_reports
 
 COMMAND = (
     "manage.py create_authority --tenant SHORT-NAME --slug issuing --name 'NAME Issuing CA' --organization NAME "
-    "--country CZ --key-type ec-p256 --parent root"
+    "--country CZ --key-type ec-p256 --caa-identity ca.NAME.example --parent root"
 )
 
 ENDS_SOON = timedelta(days=365)

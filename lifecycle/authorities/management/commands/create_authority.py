@@ -21,6 +21,14 @@ class Command(BaseCommand):
         parser.add_argument("--country", required=True, help="two letters")
         parser.add_argument("--key-type", default="ec-p256", choices=sorted(KEY_KINDS))
         parser.add_argument("--days", type=int, help="7300 for one that signs itself, else 3650")
+        parser.add_argument(
+            "--caa-identity",
+            action="append",
+            default=[],
+            dest="caa_identities",
+            metavar="DOMAIN",
+            help="a name by which CAA records permit it; may be given again",
+        )
         parser.add_argument("--parent", help="slug of the authority that signs it; without one it signs itself")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -33,6 +41,7 @@ class Command(BaseCommand):
         if options["parent"] and parent is None:
             raise CommandError(f"{tenant.slug} has no authority {options['parent']!r}.")
         options["days"] = options["days"] or (3650 if parent else 7300)
+        options["caa_identities"] = tuple(options["caa_identities"])
         plan = Plan(**{name: options[name] for name in Plan.__slots__})
         token = token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
         try:
