@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from django.db.models import Count, Prefetch
-from psycopg2.errors import CheckViolation, ForeignKeyViolation, InsufficientPrivilege
+from psycopg2.errors import CheckViolation, ForeignKeyViolation
 
 from auth2fa.models import Challenge
 from lifecycle.authorities.models import CertificateProfile

@@ -25,6 +25,7 @@ from portal.foundation.tenancy.models import PLATFORM
 from tests.portal.test_every_url import everything
 from tests.portal.test_people_invitations import codes, deliver, roles_of
 from tests.web.browsing import Visitor
+from tests.web.naughty import NAUGHTY
 from tests.world import at_once, begun, enrolled, invited, serving, signed_in, submitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -391,6 +392,25 @@ def test_an_invitation_is_sent_again_or_withdrawn_from_the_list(acme, ada):
     assert [code for code in codes(acme) if code.startswith("invitation:")] == [
         "invitation:make", "invitation:send", "invitation:resend", "invitation:send", "invitation:withdraw",
     ]  # fmt: skip
+
+
+def test_every_naughty_value_is_refused_or_ignored_and_never_an_accident(acme, ada, dan, desk):
+    with acting_for(acme.pk):
+        before = Membership.objects.count()
+    for what, value in NAUGHTY.items():
+        for name in ("q", "role", "state", "sort", "after", "before"):
+            assert desk.get(PEOPLE, {name: value}).status_code == 200, (what, name)
+        row = ",".join(f'"{cell}"' for cell in [value.replace('"', "'")] * 3)
+        for path, posted in {
+            f"{PEOPLE}invite/": {"name": value, "email": value, "roles": value},
+            f"{PEOPLE}import/": {"rows": f"name,email,roles\n{row}", "confirmed": "1"},
+            f"{PEOPLE}{dan.pk}/roles/": {"roles": value, "confirmed": "1"},
+            "/account/sessions/end/": {"which": value},
+        }.items():
+            assert desk.post(path, posted).status_code in {302, 400, 422}, (what, path)
+    with acting_for(acme.pk):
+        assert Membership.objects.count() == before
+        assert not Invitation.objects.exists()
 
 
 def test_sessions_are_told_in_words_and_never_by_their_key(dan):

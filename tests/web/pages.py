@@ -479,7 +479,7 @@ def _platform(world: World) -> Iterator[Visit]:
         for deed in ("look", "rename", "suspend", "resume", "close", "keep"):
             yield Visit("platform-tenant-deed", f"{deed}, {slug}", olu, f"{tenants}{slug}/{deed}/")
     wrong = {"reason": "Over", "days": "3", "slug": "globex"}
-    yield Visit("platform-tenant-deed", "refused", olu, f"{tenants}acme/close/", "Close", wrong, 422)
+    yield Visit("platform-tenant-deed", "refused", olu, f"{tenants}acme/close/", "Close the tenant", wrong, 422)
     yield Visit("platform-authorities", "rows", olu, "/platform/authorities/")
     yield Visit("platform-errands", "rows", olu, "/platform/errands/?state=parked")
     yield Visit("platform-errands", "nothing", olu, "/platform/errands/?queue=validation&state=parked")

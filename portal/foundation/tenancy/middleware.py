@@ -114,9 +114,9 @@ class TenantMiddleware:
     def _enter(request: HttpRequest, slug: str | None, needed: Permission) -> None:
         """Give the request its seat; an address that names no tenant is the platform's own, for its operators."""
         seats: tuple[Seat, ...] = request.seats  # type: ignore[attr-defined]
-        wanted = (lambda tenant: tenant.pk == PLATFORM) if slug is None else (lambda tenant: tenant.slug == slug)
-        seat = next((seat for seat in seats if wanted(seat.tenant)), None)
-        if seat is None or (seat.tenant.pk == PLATFORM) is not (slug is None):
+        inside = [seat for seat in seats if not seat.of_platform and seat.tenant.slug == slug]
+        seat = next((seat for seat in seats if seat.of_platform) if slug is None else iter(inside), None)
+        if seat is None:
             raise NotHere
         if slug is None and needed not in seat.permissions:
             raise NotHere  # whoever does not operate the platform does not learn what it has

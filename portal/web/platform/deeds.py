@@ -152,7 +152,7 @@ DEEDS: dict[str, Deed] = {
         ),
         Deed(
             "close",
-            gettext_lazy("Close"),
+            gettext_lazy("Close the tenant"),
             gettext_lazy(
                 "After the waiting period nobody enters any more and nothing is issued. Records, journal and "
                 "revocation lists are kept. Its people are told on every page until then."
