@@ -1,12 +1,12 @@
 """What sign-in and second factors refuse."""
 
 from http import HTTPStatus
-from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, ngettext_lazy
 
+from portal.foundation.access.errors import LaterPlease
 from portal.foundation.errors import Conflict, Denied, Refusal
 
 
@@ -52,30 +52,12 @@ class WrongAnswer(Refusal):
         return ngettext("You have {left} try left.", "You have {left} tries left.", self.left).format(left=self.left)
 
 
-class _LaterPlease(Refusal):
-    """*seconds* is how long to wait; it also goes into the answer's Retry-After."""
-
-    status = HTTPStatus.TOO_MANY_REQUESTS
-
-    def __init__(self, *, seconds: int, **facts: Any) -> None:
-        super().__init__(seconds=seconds, **facts)
-        self.seconds = seconds
-
-    @property
-    def advice(self) -> str:
-        if self.seconds < 2 * 60:
-            wait = ngettext("Try again in {n} second.", "Try again in {n} seconds.", self.seconds)
-            return wait.format(n=self.seconds)
-        minutes = -(-self.seconds // 60)
-        return ngettext("Try again in {n} minute.", "Try again in {n} minutes.", minutes).format(n=minutes)
-
-
-class CodeSentAMomentAgo(_LaterPlease):
+class CodeSentAMomentAgo(LaterPlease):
     code = "code-sent-a-moment-ago"
     message = _("A code was sent to you a moment ago; it may still be on its way.")
 
 
-class TooManyCodes(_LaterPlease):
+class TooManyCodes(LaterPlease):
     code = "too-many-codes"
     message = ngettext_lazy(
         "You were asked for a code {sends} time within an hour; more is not possible now.",
@@ -92,7 +74,7 @@ class NotRecognised(Denied):
     next_step = _("Check both; capital letters count in the password.")
 
 
-class TooManyAttempts(_LaterPlease):
+class TooManyAttempts(LaterPlease):
     code = "too-many-attempts"
     message = _("There were too many failed attempts to sign in with this user name or from this place.")
 

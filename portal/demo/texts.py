@@ -37,7 +37,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "tls-server": {
         "title": "TLS Server",
         "content": {
-            "about": "Shows visitors that they have reached your servers, by their names in the DNS; valid for 90 days.",
+            "about": "Shows visitors that they reached your servers, by their names in the DNS; valid for 90 days.",
             "key_types": ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"],
             "key_usage": {
                 "ec": ["digital_signature"],

@@ -596,6 +596,7 @@ def test_another_tenants_object_and_one_that_never_was_get_the_same_answer(owner
     theirs["line"] = line_of(globex)
     theirs["person"], theirs["invitation"] = str(hank.pk), str(invited(globex, hank).pk)
     theirs["enrolled"], theirs["waiting"] = str(enrolled(hank)[0].pk), str(waiting(hank).pk)
+    theirs["errand"] = str(parked(globex).pk)
     nothing = dict.fromkeys(theirs, str(uuid4()))
     before = everything(owner)
     for name in sorted(OBJECTS | {"request-start, of a certificate"}):

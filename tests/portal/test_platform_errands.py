@@ -56,6 +56,19 @@ def test_a_parked_errand_is_tried_again_with_all_its_tries(acme, operator):
     assert told(acme.pk, errand) == told(PLATFORM, errand) == ["errand:again"]
 
 
+def test_everything_of_a_kind_is_tried_again_with_one_press(acme, globex, operator):
+    alike, other = [parked(acme), parked(globex), parked(acme)], parked(acme, "lifecycle.validation.tasks.look")
+    page = operator.open(f"{ERRANDS}{alike[0].pk}/again/").press("Try all 3 of this kind again")
+    assert "3 errands are tried again now." in page.text
+    for errand in alike:
+        errand.refresh_from_db()
+        assert (errand.parked_at, errand.tries) == (None, 0)
+        assert told(errand.tenant_id, errand) == told(PLATFORM, errand) == ["errand:again"]
+    other.refresh_from_db()
+    assert other.parked_at
+    assert "of this kind" not in operator.open(f"{ERRANDS}{other.pk}/again/").text
+
+
 def test_what_nobody_waits_for_is_given_up_with_a_reason(acme, operator):
     errand = parked(acme)
     page = operator.open(ERRANDS).follow("Give up").press("Give up", reason="The address is gone.")

@@ -16,6 +16,7 @@ from django.utils.translation import trans_real
 
 from lifecycle.authorities.keys import KEY_KINDS
 from portal.demo.texts import AGREEMENT, PROFILES
+from portal.web.platform.authorities import COMMAND
 from tests.web.browsing import Page, Visitor
 from tests.web.pages import NO_PAGE, Visit, routes, visits
 from tests.world import PEOPLE, TENANTS
@@ -198,11 +199,15 @@ NAMES = (
     *(kind.title for kind in KEY_KINDS.values()),
     *("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:", "-noenc -subj / -keyout private.key -out request.csr"),
     "openssl pkcs12 -export -inkey private.key -in certificate.pem -out certificate.pfx",
+    *("Initech", "Hooli", "Platform"),  # tenants, the last of which is the platform's own
+    "TryLater: mail: ConnectionRefusedError",
+    COMMAND,
     # kept with the request in the words that the worker had for it
     "This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.",
     "This is not your name.",  # what a reviewer wrote
 )
 FORMS = (
+    r"^[0-9a-f]{32}$",  # a key's id in the token
     r"^ca\.[a-z]+\.example$",  # an issuer domain name, before its first two letters pass for hexadecimal
     r"RQ-[0-9A-Z]{4}-[0-9A-Z]{4}",  # a request's number
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # a request's id, of HTTP
@@ -219,6 +224,8 @@ FORMS = (
     r"^[a-z]+(-[a-z]+)+$",  # a refusal's code
     r"^(petra|nobody)$",  # what was searched
     r"^[A-Z]{2}$",  # the letters of a person's mark
+    r"^(acme|globex|hooli|initech)$",  # short names
+    r"^(issuing|root)-\d$",  # an authority's place in addresses
 )
 
 

@@ -9,21 +9,25 @@ from django.utils.translation import ngettext, ngettext_lazy
 from portal.foundation.errors import Conflict, Denied, Refusal
 
 
-class _LaterPlease(Refusal):
+class LaterPlease(Refusal):
     """*seconds* is how long to wait; it also goes into the answer's Retry-After."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
 
     def __init__(self, *, seconds: int, **facts: Any) -> None:
         super().__init__(seconds=seconds, **facts)
+        self.seconds = seconds
 
     @property
     def advice(self) -> str:
-        minutes = -(-self.facts["seconds"] // 60)
+        if self.seconds < 2 * 60:
+            wait = ngettext("Try again in {n} second.", "Try again in {n} seconds.", self.seconds)
+            return wait.format(n=self.seconds)
+        minutes = -(-self.seconds // 60)
         return ngettext("Try again in {n} minute.", "Try again in {n} minutes.", minutes).format(n=minutes)
 
 
-class TooManyInvitations(_LaterPlease):
+class TooManyInvitations(LaterPlease):
     code = "too-many-invitations"
     message = ngettext_lazy(
         "An organisation can send {most} invitation an hour, and this would be more. Nobody was invited.",
@@ -32,7 +36,7 @@ class TooManyInvitations(_LaterPlease):
     )
 
 
-class InvitedTooOften(_LaterPlease):
+class InvitedTooOften(LaterPlease):
     code = "invited-too-often"
     message = _("{email} was written to only a short while ago, and nothing new was sent.")
 

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip
@@ -24,6 +24,7 @@ from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
 from portal.foundation.tenancy.models import PLATFORM, Tenant
+from portal.web.platform.overview import TITLES
 
 Text = str | Promise
 
@@ -67,7 +68,9 @@ class ErrandFilter(forms.Form):
         label=gettext_lazy("State"), required=False, choices=[("", gettext_lazy("Any")), *Waiting.choices]
     )
     queue = forms.ChoiceField(
-        label=gettext_lazy("Queue"), required=False, choices=[("", gettext_lazy("Any")), *((q, q) for q in QUEUES)]
+        label=gettext_lazy("Queue"),
+        required=False,
+        choices=[("", gettext_lazy("Any")), *((name, TITLES[name]) for name in QUEUES)],
     )
 
 
@@ -86,7 +89,7 @@ def errand_list(request: TenantRequest) -> HttpResponse:
             {"param": param, "label": label, "value": value}
             for param, label, value in (
                 ("state", _("State"), dict(Waiting.choices).get(state)),
-                ("queue", _("Queue"), queue if queue in QUEUES else None),
+                ("queue", _("Queue"), TITLES[queue] if queue in QUEUES else None),
             )
             if value
         ]
@@ -108,7 +111,6 @@ def _shown(errand: Errand, tenants: Mapping[UUID, Tenant]) -> dict[str, Any]:
     return {
         "pk": errand.pk,
         "title": work_of(errand).title,
-        "queue": errand.queue,
         "tenant": tenant,
         "tries": errand.tries,
         "due_at": errand.due_at,
@@ -124,6 +126,17 @@ class ReasonForm(forms.Form):
     )
 
 
+def _again(request: TenantRequest, errand: Errand) -> HttpResponse:
+    if "all" in request.POST:
+        count = services.try_all_again(errand.task, by=request.person.pk)
+    else:
+        services.try_again(errand, by=request.person.pk)
+        count = 1
+    said = ngettext("{count} errand is tried again now.", "{count} errands are tried again now.", count)
+    messages.success(request, said.format(count=count))
+    return redirect("platform-errands")
+
+
 def errand_deed(request: TenantRequest, pk: UUID, deed: str) -> HttpResponse:
     """Try a parked errand again, or give it up where nobody waits for what it does."""
     errand = Errand.objects.filter(pk=pk, done_at=None, parked_at__isnull=False).first()
@@ -132,9 +145,7 @@ def errand_deed(request: TenantRequest, pk: UUID, deed: str) -> HttpResponse:
     work = work_of(errand)
     if deed == "again":
         if request.method == "POST":
-            services.try_again(errand, by=request.person.pk)
-            messages.success(request, _("It is tried again now."))
-            return redirect("platform-errands")
+            return _again(request, errand)
         form: forms.Form = forms.Form()
     else:
         form = ReasonForm(request.POST if request.method == "POST" else None)
@@ -142,9 +153,11 @@ def errand_deed(request: TenantRequest, pk: UUID, deed: str) -> HttpResponse:
             services.give_up(errand, form.cleaned_data["reason"], by=request.person.pk)
             messages.info(request, _("It was given up and is not tried again."))
             return redirect("platform-errands")
+    alike = Errand.objects.filter(task=errand.task, done_at=None, parked_at__isnull=False)
     context = {
         "work": work,
         "errand": errand,
+        "alike": alike[: services.MOST_AT_ONCE].count() if deed == "again" else 1,
         "deed": deed,
         "form": form,
         "refused": work.must_be_done if deed == "give-up" else "",
