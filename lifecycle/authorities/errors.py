@@ -113,6 +113,7 @@ class UnusableName(Refusal):
 
     code = "unusable-name"
     message = _("“{name}” cannot stand in a certificate: {why}.")
+    next_step = _("Correct it, or leave it out.")
 
     LONGEST_SHOWN = 80
 

@@ -1,4 +1,4 @@
-"""The portal as it runs: gunicorn and both workers as processes of their own, on the test's database and token.
+"""The portal as it runs: gunicorn, and a worker for each queue, as processes on the test's own database and token.
 
 `Portal` is started once for all journeys.  The rows that a test makes are there for it, since everything looks into
 the same database; what a test leaves is wiped behind it as everywhere.
@@ -39,28 +39,34 @@ class Portal:
         self.mails.mkdir()
         web = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--worker-class=gthread", "--workers=1", "--threads=6"]
         self.web = self._child("web", "web", [*web, "--no-control-socket", f"--bind=127.0.0.1:{self.port}"], folder)
-        self.workers = [
-            self._child(queue, queue, worker_command(queue, f"{queue}-{self.port}@localhost"), folder)
+        self.workers = {
+            queue: self._child(queue, queue, worker_command(queue, f"{queue}-{self.port}@localhost"), folder)
             for queue in QUEUES
-        ]
+        }
 
     def _child(self, name: str, service: str, command: list[str], folder: Path) -> Child:
         environment = {**surroundings().environment(service), "MAIL_URL": f"file://{self.mails}"}
         return Child(name, command, environment, folder / f"{name}.log", folder=ROOT)
 
+    @property
+    def _children(self) -> list[Child]:
+        return [self.web, *self.workers.values()]
+
     def start(self) -> None:
-        for child in (self.web, *self.workers):
+        for child in self._children:
             child.start()
-        for child, ready in ((self.web, self._answers), *((worker, None) for worker in self.workers)):
-            heard = ready or (lambda child=child: " ready." in child.log.read_text())
-            if not wait_until(lambda heard=heard, child=child: heard() or not child.alive, 60.0) or not child.alive:
+        for child in self._children:
+            if not wait_until(lambda child=child: self._is_ready(child) or not child.alive, 60.0) or not child.alive:
                 raise Unusable(f"{child.name} {child.ending}:\n{child.last_lines(30)}")
 
     def stop(self) -> None:
-        for child in (self.web, *self.workers):
+        for child in self._children:
             child.ask_to_end()
-        for child in (self.web, *self.workers):
+        for child in self._children:
             child.stop()
+
+    def _is_ready(self, child: Child) -> bool:
+        return self._answers() if child is self.web else " ready." in child.log.read_text()
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -75,11 +81,12 @@ class Portal:
     @contextmanager
     def nobody_signs(self) -> Iterator[None]:
         """Stop the signing worker in its tracks; what it is asked waits.  A test that signs by itself needs it, too."""
-        os.kill(self.signing.pid, signal.SIGSTOP)
+        worker = self.workers["signing"]
+        os.kill(worker.pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self.signing.pid, signal.SIGCONT)
+            os.kill(worker.pid, signal.SIGCONT)
 
     # --- the person's mailbox ---
 

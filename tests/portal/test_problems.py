@@ -18,10 +18,21 @@ from django.test import Client, RequestFactory
 import auth2fa
 import lifecycle
 import portal
-from auth2fa.errors import CodeSentAMomentAgo, TooManyAttempts, TooManyCodes, WrongAnswer
+from auth2fa.errors import (
+    CodeSentAMomentAgo,
+    PasswordTooWeak,
+    TooManyAttempts,
+    TooManyCodes,
+    TooManyEnrolments,
+    WrongAnswer,
+)
+from lifecycle.authorities.errors import UnusableName
 from lifecycle.authorities.issuance import FailedLint
 from lifecycle.authorities.lints import Complaint, Lint
+from lifecycle.authorities.profiles import ProfileUnfit
+from lifecycle.policies.errors import AgreementUnfit, PolicyChangedMeanwhile, PolicyUnfit
 from lifecycle.policies.rules import RULES, Broken, PolicyForbids, Proposal, Source, enforce
+from portal.foundation.access.errors import InvitedTooOften, TooManyInvitations
 from portal.foundation.errors import Absent, Conflict, Denied, Refusal
 from portal.foundation.tenancy.errors import NotHere
 from portal.web.problems import answer
@@ -42,11 +53,20 @@ load_everything()
 LINT = Lint("length", "RFC 5280 4.2", lambda _candidate: None)
 
 SPECIAL = {
+    "agreement-unfit": lambda: AgreementUnfit(why="It says nothing."),
     "code-sent-a-moment-ago": lambda: CodeSentAMomentAgo(seconds=30),
     "failed-lint": lambda: FailedLint((Complaint(LINT, "it is too long"),)),
+    "invited-too-often": lambda: InvitedTooOften(email="new@acme.example", seconds=400),
+    "password-too-weak": lambda: PasswordTooWeak(sentences="It is too short."),
+    "policy-changed-meanwhile": lambda: PolicyChangedMeanwhile(["rekey"]),
     "policy-forbids": lambda: PolicyForbids((Broken(RULES[0], "It is switched off."),)),
+    "policy-unfit": lambda: PolicyUnfit(["It asks for nothing. (C7)"]),
+    "profile-unfit": lambda: ProfileUnfit(["It names no key. (RFC 5280 4.1)"]),
     "too-many-attempts": lambda: TooManyAttempts(seconds=400),
     "too-many-codes": lambda: TooManyCodes(sends=3, seconds=90),
+    "too-many-enrolments": lambda: TooManyEnrolments(most=3),
+    "too-many-invitations": lambda: TooManyInvitations(most=1000, seconds=400),
+    "unusable-name": lambda: UnusableName("a name", "it is none"),
     "wrong-answer": lambda: WrongAnswer(sentence="That is not the code.", left=2),
 }
 """How the refusals are made that take more than what their sentences name."""
@@ -68,7 +88,9 @@ def test_a_refusal_says_what_happened_and_what_to_do(code):
     assert isinstance(refusal.status, HTTPStatus)
     assert 400 <= refusal.status < 600
     for sentence in (str(refusal), refusal.advice):
-        assert sentence[0].isupper() or sentence[0].isdigit(), sentence
+        first = sentence.removeprefix("“")[0]
+        begins_with_data = sentence.startswith(("“", "new@acme.example"))
+        assert first.isupper() or first.isdigit() or begins_with_data, sentence
         assert sentence[-1] in ".)", sentence
         assert "{" not in sentence
 
@@ -79,7 +101,7 @@ def test_no_refusal_is_left_without_a_code():
 
     general = {Refusal, Conflict, Denied, Absent}
     without = {kind for kind in all_of(Refusal) - general if "code" not in vars(kind)}
-    assert {kind.__name__ for kind in without} == {"_LaterPlease"}
+    assert {kind.__name__ for kind in without} == {"LaterPlease"}
     assert len(Refusal.known()) >= 36
 
 
