@@ -13,6 +13,7 @@ from django.test import TransactionTestCase
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from portal.demo import zone
 from portal.demo.child import Child, wait_until
 from portal.demo.places import Unusable
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, PostgreSQL
@@ -113,6 +114,16 @@ def broker() -> Iterator[redis.Redis]:
 def service_environment() -> Callable[[str], dict[str, str]]:
     """Return everything a real process of that service is told: its own role, this test's database."""
     return surroundings().environment
+
+
+@pytest.fixture
+def name_server() -> Iterator[None]:
+    """Let the demo's own name server answer for `demo.test`, as it starts; nobody is asked about other names."""
+    server = surroundings().names
+    server.start()
+    yield
+    server.stop()
+    zone.put_back(Path(surroundings().environment("web")["PORTAL_DEMO_ZONE"]))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from portal.demo.child import Child, wait_until
@@ -78,15 +78,24 @@ class Portal:
         finally:
             connection.close()
 
-    @contextmanager
-    def nobody_signs(self) -> Iterator[None]:
+    def nobody_signs(self) -> AbstractContextManager[None]:
         """Stop the signing worker in its tracks; what it is asked waits.  A test that signs by itself needs it, too."""
-        worker = self.workers["signing"]
-        os.kill(worker.pid, signal.SIGSTOP)
+        return self._stopped("signing")
+
+    def nobody_works(self) -> AbstractContextManager[None]:
+        """Stop every worker in its tracks: what the test leaves to be done stays undone."""
+        return self._stopped(*QUEUES)
+
+    @contextmanager
+    def _stopped(self, *queues: str) -> Iterator[None]:
+        workers = [self.workers[queue].pid for queue in queues]
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(worker.pid, signal.SIGCONT)
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
 
     # --- the person's mailbox ---
 

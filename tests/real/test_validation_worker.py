@@ -12,19 +12,10 @@ from lifecycle.validation.states import CaaState
 from portal.demo.child import wait_until
 from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
-from tests.plugins.services import surroundings
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 OURS = ["ca.acme.example"]
-
-
-@pytest.fixture
-def name_server():
-    server = surroundings().names
-    server.start()
-    yield server
-    server.stop()
 
 
 def ask(tenant, person, *names):

@@ -189,6 +189,8 @@ def _read(element: Element) -> Iterator[str]:
 NAMES = (
     # what people and tenants gave, and codes that are the same in every language
     *(name for name, _email, _seats in PEOPLE.values()),
+    *("Eva Malá", "New Person"),
+    *("name,email,roles", "subscriber | auditor"),  # a table of people, as programs write it
     *("Wolfeschlegelsteinhausenbergerdorff Petra Magdalena von Beispiel", "(archive)", "A new machine.", "Hello"),
     *(f"{name}{part}" for name, _country in TENANTS.values() for part in (" Issuing CA", " Root CA", "")),
     *(str(profile[part]) for profile in PROFILES.values() for part in ("title",)),
@@ -223,6 +225,7 @@ FORMS = (
     r"\b(CN|O|C|OU)=[^,]+",  # a distinguished name
     r"^[a-z]+(-[a-z]+)+$",  # a refusal's code
     r"^(petra|nobody)$",  # what was searched
+    r"^[A-Z2-7]{4}( [A-Z2-7]{4}){7}$",  # an authenticator's secret
     r"^[A-Z]{2}$",  # the letters of a person's mark
     r"^(acme|globex|hooli|initech)$",  # short names
     r"^(issuing|root)-\d$",  # an authority's place in addresses

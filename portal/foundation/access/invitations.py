@@ -205,7 +205,7 @@ def _judge_pace(more: int) -> None:
     moments = list(sent.order_by("at").values_list("at", flat=True)[: MOST_AN_HOUR + 1])
     if len(moments) + more > MOST_AN_HOUR:
         freed = moments[min(len(moments), len(moments) + more - MOST_AN_HOUR) - 1] if moments else now
-        raise TooManyInvitations(most=MOST_AN_HOUR, seconds=_seconds(freed + _HOUR - now))
+        raise TooManyInvitations(most=MOST_AN_HOUR, seconds=_seconds(min(freed + _HOUR - now, _HOUR)))
 
 
 def _judge_addresses(emails: Sequence[str]) -> None:
