@@ -27,6 +27,9 @@ class Hand(Protocol):
     def tick(self, label: str) -> None:
         """Tick a box or choose a radio button."""
 
+    def clear(self, label: str) -> None:
+        """Take the tick out of a box."""
+
     def fetch(self, words: str, into: Path) -> Path:
         """Press a link that is a file; return where it was saved."""
 
@@ -46,6 +49,9 @@ class Mouse:
 
     def tick(self, label: str) -> None:
         self.page.get_by_label(label).check()
+
+    def clear(self, label: str) -> None:
+        self.page.get_by_label(label).uncheck()
 
     def fetch(self, words: str, into: Path) -> Path:
         with self.page.expect_download() as download:
@@ -81,6 +87,12 @@ class Keyboard:
         if not wanted.is_checked():
             self.page.keyboard.press("Space")
         assert wanted.is_checked()
+
+    def clear(self, label: str) -> None:
+        wanted = self.page.get_by_label(label)
+        self._reach(wanted)
+        self.page.keyboard.press("Space")
+        assert not wanted.is_checked()
 
     def fetch(self, words: str, into: Path) -> Path:
         with self.page.expect_download() as download:

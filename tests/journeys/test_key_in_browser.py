@@ -52,7 +52,7 @@ def step(surf: Surfer, petra: User, acme: Tenant, source: Certificate) -> Mouse:
     return at_key(surf(petra), begun(petra, acme, source=source))
 
 
-def ask_for_key(hand: Hand, kind: str = "ec-p256") -> None:
+def ask_for_key(hand: Hand, kind: str = "ec-p256", *, file: str = FILE) -> None:
     hand.tick(HERE)
     hand.page.get_by_role("button", name="Make the key").wait_for()
     if kind != "ec-p256":  # it is chosen already
@@ -60,7 +60,7 @@ def ask_for_key(hand: Hand, kind: str = "ec-p256") -> None:
     hand.write("Password for the key file", PASSWORD)
     hand.write("The same password again", PASSWORD)
     hand.press("button", "Make the key")
-    hand.page.get_by_role("link", name=f"Save {FILE}").wait_for(timeout=120_000)  # RSA 4096 on a busy machine
+    hand.page.get_by_role("link", name=f"Save {file}").wait_for(timeout=120_000)  # RSA 4096 on a busy machine
 
 
 def next_is_closed(page: Page, why: str) -> None:
