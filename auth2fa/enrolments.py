@@ -6,6 +6,7 @@ is told by mail, since whoever can change the second factor can do what it prote
 
 import unicodedata
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +20,7 @@ from auth2fa.protocol import Enrolled, Memory, Rejected
 from auth2fa.sealing import seal, unseal
 from portal.foundation import clock
 from portal.foundation.access.models import User
-from portal.foundation.audit.models import record
+from portal.foundation.audit.models import record, record_for_both
 from portal.foundation.ids import uuid7
 from portal.foundation.outbox.models import send
 from portal.foundation.tenancy.context import current_person_id
@@ -27,6 +28,8 @@ from portal.foundation.tenancy.context import current_person_id
 MOST = 5
 """Confirmed authenticators of one person: a telephone, a spare, a tablet; each more is one more to lose."""
 TRIES = 5
+SET_UP = timedelta(minutes=15)
+"""How long a secret is shown and waits for its first code; a page left open shows it to nobody later."""
 LONGEST_LABEL = 60
 
 
@@ -81,17 +84,31 @@ def begin_totp(label: str) -> Enrolment:
 
 def secret_of(enrolment: Enrolment) -> bytes:
     """Return the secret of an enrolment that waits for its first code; raise `EnrolmentOver` for any other."""
-    if enrolment.confirmed_at or enrolment.removed_at:
+    if enrolment.confirmed_at or enrolment.removed_at or _lapsed(enrolment):
         raise EnrolmentOver
     return unseal(bytes(enrolment.secret), person=enrolment.person_id, row=enrolment.pk)
 
 
 def waiting(pk: UUID) -> Enrolment:
-    """Lock an enrolment that waits for its first code; raise `EnrolmentOver` where there is none, or no try left."""
-    found = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
-    if found is None or found.memory.get("tries", 0) >= TRIES:
+    """Lock an enrolment that waits for its first code.
+
+    Raises `EnrolmentOver` where there is none, no try left, or none begun within `SET_UP`.
+    """
+    found = _unconfirmed(pk)
+    if found.memory.get("tries", 0) >= TRIES:
         raise EnrolmentOver
     return found
+
+
+def _unconfirmed(pk: UUID) -> Enrolment:
+    found = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
+    if found is None or _lapsed(found):
+        raise EnrolmentOver
+    return found
+
+
+def _lapsed(enrolment: Enrolment) -> bool:
+    return enrolment.made_at <= clock.now() - SET_UP
 
 
 def count_a_try(pk: UUID) -> None:
@@ -106,9 +123,7 @@ def confirm(pk: UUID, code: str) -> None:
 
     Raises `WrongFirstCode`, or `EnrolmentOver`.
     """
-    row = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, confirmed_at=None, removed_at=None).first()
-    if row is None:
-        raise EnrolmentOver
+    row = _unconfirmed(pk)
     step = totp.step_of(secret_of(row), digits_of(code))
     if step is None:
         raise WrongFirstCode
@@ -119,7 +134,7 @@ def confirm(pk: UUID, code: str) -> None:
 
 
 def remove(pk: UUID) -> None:
-    """Take one away for good.  The caller has asked for the password."""
+    """Take one away for good.  The caller has asked for the password and for a code."""
     row = Enrolment.objects.select_for_update(of=("self",)).filter(pk=pk, removed_at=None).first()
     if row is None:
         raise EnrolmentOver
@@ -129,16 +144,17 @@ def remove(pk: UUID) -> None:
     send(tasks.tell, row.person_id, "factor-removed")
 
 
-def reset(*, by: UUID, tenant: UUID) -> int:
+def reset(*, by: object, tenant: UUID) -> int:
     """Take all factors of the unit of work's person away, as an administrator of *tenant*; return how many counted.
 
-    A new one needs the person's password, so a reset alone opens nothing.
+    Told to the journals of the unit of work's tenant and of the platform alike.  A new one needs the
+    person's password and a code from their mailbox, so a reset alone opens nothing.
     """
     rows = Enrolment.objects.filter(removed_at=None)
     counted = rows.filter(confirmed_at__isnull=False).count()
     rows.update(removed_at=clock.now())
     person = current_person_id()
-    record(actor=by, code="enrolment:reset", subject=person, count=counted, tenant=tenant)
+    record_for_both(actor=by, code="enrolment:reset", subject=person, count=counted, tenant=tenant)
     if counted:
         send(tasks.tell, person, "factors-reset")
     return counted

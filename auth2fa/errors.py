@@ -107,6 +107,20 @@ class WrongPassword(Denied):
     next_step = _("Enter the password that you sign in with.")
 
 
+class GuardsMore(Denied):
+    """One answer for a seat that is suspended and for a person with seats elsewhere: neither is told from the other."""
+
+    code = "guards-more"
+    message = _("This person's sessions and authenticators are not this organisation's alone, or they are suspended.")
+    next_step = _("Nothing was changed. End a suspension first; in every other case ask the operator of this portal.")
+
+
+class NotOnesOwnReset(Denied):
+    code = "not-ones-own-reset"
+    message = _("Nobody resets their own authenticators as an administrator.")
+    next_step = _("Remove one in “My account”, or ask another administrator to reset them.")
+
+
 class PasswordTooWeak(Refusal):
     code = "password-too-weak"
     message = _("{sentences}")

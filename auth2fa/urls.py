@@ -24,6 +24,7 @@ urlpatterns = [
     path("account/password/", guard(SELF, form(account.password_change)), name="password-change"),
     path("account/sessions/end/", guard(SELF, require_POST(account.sessions_end)), name="sessions-end"),
     path("account/authenticators/add/", guard(SELF, form(account.authenticator_add)), name="authenticator-add"),
+    path("account/authenticators/code/", guard(SELF, form(account.authenticator_code)), name="authenticator-code"),
     path("account/authenticators/<uuid:pk>/", guard(SELF, form(account.authenticator)), name="authenticator"),
     path(
         "account/authenticators/<uuid:pk>/qr.svg",

@@ -70,10 +70,10 @@ class AddAuthenticatorForm(forms.Form):
     password = present_password()
 
 
-class FirstCodeForm(forms.Form):
-    code = forms.CharField(
-        label=_("6-digit code"),
-        help_text=_("The one that the app shows now. Spaces do no harm."),
+def _code(*, label: Any, hint: Any, required: Any) -> forms.CharField:
+    return forms.CharField(
+        label=label,
+        help_text=hint,
         max_length=40,
         widget=forms.TextInput(
             attrs={
@@ -83,5 +83,17 @@ class FirstCodeForm(forms.Form):
                 "spellcheck": "false",
             }
         ),
-        error_messages={"required": _("Enter the code that the app shows.")},
+        error_messages={"required": required},
     )
+
+
+class FirstCodeForm(forms.Form):
+    code = _code(
+        label=_("6-digit code"),
+        hint=_("The one that the app shows now. Spaces do no harm."),
+        required=_("Enter the code that the app shows."),
+    )
+
+
+class ConfirmForm(forms.Form):
+    code = _code(label=_("Code"), hint=_("Spaces do no harm."), required=_("Enter the code."))

@@ -7,18 +7,22 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from auth2fa import enrolments
+from auth2fa.account import changes
 from auth2fa.account.agents import in_words
-from auth2fa.account.forms import AddAuthenticatorForm, ChangePasswordForm, FirstCodeForm, ProveForm
+from auth2fa.account.changes import Change
+from auth2fa.account.forms import AddAuthenticatorForm, ChangePasswordForm, ConfirmForm, FirstCodeForm, ProveForm
 from auth2fa.account.qr import as_svg
 from auth2fa.errors import (
+    ChallengeOver,
     EnrolmentOver,
     PasswordTooWeak,
     TooManyAttempts,
-    TooManyEnrolments,
+    WrongAnswer,
     WrongFirstCode,
     WrongPassword,
 )
@@ -27,6 +31,7 @@ from auth2fa.login import passwords, sessions
 from auth2fa.login.views import path_here
 from auth2fa.models import Enrolment
 from auth2fa.posting import posted
+from auth2fa.protocol import Person
 from portal.config import config
 from portal.foundation.access.models import LOCAL
 from portal.foundation.audit.models import record
@@ -99,22 +104,76 @@ def password_change(request: PersonRequest) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 def authenticator_add(request: PersonRequest) -> HttpResponse:
-    """Name it and show the password; only then there is a secret to see."""
+    """Name it, show the password, then a code; only after both there is a secret to see."""
     if onward := path_here(request.GET.get("next", "")):
         request.session[_ONWARD] = onward
     form, refusal = AddAuthenticatorForm(posted(request)), None
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])
-            with acting_as(request.person.pk):
-                begun = enrolments.begin_totp(form.cleaned_data["label"])
+            label = form.cleaned_data["label"]
+            changes.ask(request.session, _asked(request), Change(changes.ADD, label, label))
         except WrongPassword as wrong:
             form.add_error("password", str(wrong))
-        except (TooManyAttempts, TooManyEnrolments) as refused:
+        except Refusal as refused:
             refusal = refused
         else:
-            return redirect("authenticator", pk=begun.pk)
+            return redirect("authenticator-code")
     return _page(request, "account/authenticator_add.html", form, refusal)
+
+
+def authenticator_code(request: PersonRequest) -> HttpResponse:
+    """Take the code that lets the change go on for which the password was shown; without one there is nothing here."""
+    change = changes.kept(request.session)
+    if change is None:
+        return redirect("account")
+    if request.method == "POST" and "resend" in request.POST:
+        return _asked_again(request, change)
+    form = ConfirmForm(posted(request))
+    refusal: Refusal | None = None
+    if form.is_bound and form.is_valid():
+        try:
+            changes.answer(_asked(request), change, form.cleaned_data["code"])
+            return _carried_out(request, change)
+        except WrongAnswer as wrong:
+            form.add_error("code", f"{wrong} {wrong.advice}".strip())
+        except ChallengeOver as over:
+            try:  # of two presses at the same moment the code answers one; what it was for is still to be done
+                return _carried_out(request, change)
+            except Refusal:
+                refusal = over
+        except Refusal as refused:
+            refusal = refused
+    return _code_page(request, change, form, refusal)
+
+
+def _asked_again(request: PersonRequest, change: Change) -> HttpResponse:
+    try:
+        changes.resend(request.session, _asked(request), change)
+    except Refusal as refused:
+        return _code_page(request, change, ConfirmForm(), refused)
+    return redirect("authenticator-code")
+
+
+def _carried_out(request: PersonRequest, change: Change) -> HttpResponse:
+    begun = changes.carry_out(request.session, _asked(request), change)
+    if begun is not None:
+        return redirect("authenticator", pk=begun.pk)
+    messages.success(request, _("“{name}” is removed.").format(name=change.label))
+    return redirect("account")
+
+
+def _code_page(request: PersonRequest, change: Change, form: forms.Form, refusal: Refusal | None) -> HttpResponse:
+    window = changes.window(_asked(request), change)
+    form["code"].label = _("{digits}-digit code").format(digits=window.digits)
+    adds = change.purpose == changes.ADD
+    context = {
+        "title": change.title,
+        "prompt": window,
+        "back_url": reverse("authenticator-add") if adds else reverse("authenticator-remove", args=[change.subject]),
+        "button": _("Show the QR code") if adds else _("Remove authenticator"),
+    }
+    return _page(request, "account/authenticator_code.html", form, refusal, **context)
 
 
 def authenticator(request: PersonRequest, pk: UUID) -> HttpResponse:
@@ -165,16 +224,18 @@ def authenticator_remove(request: PersonRequest, pk: UUID) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])
+            changes.ask(request.session, _asked(request), Change(changes.REMOVE, str(pk), standing.label))
         except WrongPassword as wrong:
             form.add_error("password", str(wrong))
-        except TooManyAttempts as too_many:
-            refusal = too_many
+        except Refusal as refused:
+            refusal = refused
         else:
-            with acting_as(request.person.pk):
-                enrolments.remove(pk)
-            messages.success(request, _("“{name}” is removed.").format(name=standing.label))
-            return redirect("account")
+            return redirect("authenticator-code")
     return _page(request, "account/authenticator_remove.html", form, refusal, enrolment=standing)
+
+
+def _asked(request: PersonRequest) -> Person:
+    return Person(id=request.person.pk, name=request.person.name, email=request.person.email)
 
 
 def _mine(pk: UUID) -> Enrolment:

@@ -5,17 +5,18 @@ from http import HTTPStatus
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from auth2fa.account.forms import ForgottenForm, NewPasswordForm
 from auth2fa.errors import PasswordTooWeak, TooManyAttempts
-from auth2fa.login import passwords
+from auth2fa.login import carried, passwords
 from auth2fa.login.links import person_of
 from auth2fa.posting import posted
 
-_LINK = "password_link"  # where in the session the link is kept while its page is open
+_LINK = "password-link"  # the cookie that keeps the link while its page is open
 
 
 @never_cache
@@ -35,12 +36,11 @@ def password_forgotten(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("new")
 def password_new(request: HttpRequest) -> HttpResponse:
-    """Set a new password, with a link that is moved into the session at once: an address bar is read over shoulders."""
+    """Set a new password, with a link that leaves the address at once: an address bar is read over shoulders."""
     if link := request.GET.get("link", ""):
         person_of(link)
-        request.session[_LINK] = link
-        return redirect("password-new")
-    link = request.session.get(_LINK, "")
+        return carried.keep(redirect("password-new"), _LINK, link, path=reverse("password-new"))
+    link = carried.kept(request, _LINK)
     person = person_of(link)
     form = NewPasswordForm(posted(request))
     if form.is_bound and form.is_valid():
@@ -51,7 +51,7 @@ def password_new(request: HttpRequest) -> HttpResponse:
         else:
             request.session.flush()
             messages.success(request, _("Your new password is set. Sign in with it."))
-            return redirect("sign-in")
+            return carried.forget(redirect("sign-in"), _LINK, path=reverse("password-new"))
     return _page(request, "auth2fa/password_new.html", form, None, username=person.subject)
 
 

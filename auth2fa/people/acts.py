@@ -10,14 +10,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from auth2fa import enrolments, tasks
+from auth2fa.errors import GuardsMore, NotOnesOwnReset
 from auth2fa.login import sessions
 from portal.foundation.access import services
 from portal.foundation.access.models import Membership
-from portal.foundation.audit.models import record
+from portal.foundation.audit.models import record_for_both
 from portal.foundation.outbox.models import send
-from portal.foundation.tenancy.context import acting_as, acting_for
+from portal.foundation.tenancy.context import acting_for, current_tenant_id
 from portal.foundation.tenancy.errors import NotHere
-from portal.foundation.tenancy.models import PLATFORM
 
 Text = str | Promise
 
@@ -31,6 +31,7 @@ class Act:
     done: Text
     do: Callable[[UUID, UUID, UUID], None]  # tenant, person, by
     leaves: bool = False
+    proves: bool = False  # the administrator shows their password first
 
 
 def _suspend(tenant: UUID, person: UUID, by: UUID) -> None:
@@ -50,28 +51,36 @@ def _remove(tenant: UUID, person: UUID, by: UUID) -> None:
 
 def _end_sessions(tenant: UUID, person: UUID, by: UUID) -> None:
     """End all sessions of a member and tell both journals: sessions are the platform's, the deed is the tenant's."""
-    _refuse_strangers(tenant, person)
-    with acting_for(PLATFORM):
+    with acting_for(tenant, person=person):
+        _demand_a_seat_only_here(person)
         ended = sessions.end_all(person)
-        record(actor=by, code="session:end", subject=person, count=ended, tenant=tenant)
+        record_for_both(actor=by, code="session:end", subject=person, count=ended, tenant=tenant)
         send(tasks.tell, person, "sessions-ended")
-    with acting_for(tenant):
-        record(actor=by, code="session:end", subject=person, count=ended)
 
 
 def _reset_factors(tenant: UUID, person: UUID, by: UUID) -> None:
     """Take a member's authenticators away, and tell it to both journals; a factor is the person's own."""
-    _refuse_strangers(tenant, person)
-    with acting_as(person):
-        count = enrolments.reset(by=by, tenant=tenant)
-    with acting_for(tenant):
-        record(actor=by, code="enrolment:reset", subject=person, count=count)
+    if person == by:
+        raise NotOnesOwnReset
+    with acting_for(tenant, person=person):
+        _demand_a_seat_only_here(person)
+        enrolments.reset(by=by, tenant=tenant)
 
 
-def _refuse_strangers(tenant: UUID, person: UUID) -> None:
-    with acting_for(tenant):
-        if not Membership.objects.filter(person=person).exists():
-            raise NotHere
+def seated_only_here(person: UUID) -> bool:
+    """Whether the unit of work's person has an active seat in its tenant and none elsewhere.
+
+    Only then what proves them, and what they do, concerns nobody but this tenant.
+    """
+    seats = Membership.of_person().filter(person=person)
+    return {seat.tenant_id for seat in seats} == {current_tenant_id()}
+
+
+def _demand_a_seat_only_here(person: UUID) -> None:
+    if not Membership.objects.filter(person=person).exists():
+        raise NotHere
+    if not seated_only_here(person):
+        raise GuardsMore
 
 
 ACTS = {
@@ -102,7 +111,7 @@ ACTS = {
             gettext_lazy("End sessions"),
             gettext_lazy("End every session of {name}?"),
             (
-                gettext_lazy("They have to sign in again everywhere, also where they work for other organisations."),
+                gettext_lazy("They have to sign in again everywhere."),
                 gettext_lazy("They are told by e-mail. What they had not sent from an open page is lost."),
             ),
             gettext_lazy("Every session of {name} is ended."),
@@ -114,10 +123,14 @@ ACTS = {
             gettext_lazy("Remove every authenticator of {name}?"),
             (
                 gettext_lazy("For somebody who lost their telephone. Old codes confirm nothing any more, at once."),
-                gettext_lazy("They are told by e-mail, and set up a new one in “My account” with their password."),
+                gettext_lazy(
+                    "They are told by e-mail, and set up a new one in “My account” with their password and a code"
+                    " that is sent to them."
+                ),
             ),
             gettext_lazy("{name} has no authenticator any more."),
             _reset_factors,
+            proves=True,
         ),
         Act(
             "remove",
@@ -136,13 +149,19 @@ ACTS = {
 }
 
 
-def possible(*, suspended: bool, in_session: bool, enrolled: bool, own: bool) -> Iterator[dict[str, Any]]:
+def possible(
+    *, suspended: bool, only_here: bool, in_session: bool, enrolled: bool, own: bool
+) -> Iterator[dict[str, Any]]:
     """Every act with, where it makes no sense now, the reason."""
     refusals = {
         "end-sessions": "" if in_session else _("No session is open."),
         "reset-factors": "" if enrolled else _("There is none."),
         "unsuspend": _("Another administrator has to do it.") if own else "",
     }
+    if own:
+        refusals["reset-factors"] = str(NotOnesOwnReset.next_step)
+    if not only_here:  # said alike whatever there is, since it is not this tenant's to know
+        refusals["end-sessions"] = refusals["reset-factors"] = _("Ends with a suspension, or the operator can do it.")
     for slug, act in ACTS.items():
         if slug != ("suspend" if suspended else "unsuspend"):
             yield {"slug": slug, "word": act.word, "refusal": refusals.get(slug, "")}

@@ -1,5 +1,6 @@
 """The questions about people: filters, an invitation, a file of them, roles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -103,8 +104,9 @@ class ImportForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, offered: Sequence[Role], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._offered = offered
         for field in self.fields.values():
             field.one_of_several = True  # type: ignore[attr-defined]
         self.text, self.guessed = "", False
@@ -114,7 +116,7 @@ class ImportForm(forms.Form):
         given = super().clean() or {}
         try:
             self.text, self.guessed = self._text(given.get("file"), given.get("rows", ""))
-            self.roster = roster.read(self.text, offered_roles())
+            self.roster = roster.read(self.text, self._offered)
         except roster.NotReadable as fault:
             self.add_error("file" if given.get("file") else "rows", str(fault))
         return given

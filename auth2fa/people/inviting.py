@@ -16,7 +16,13 @@ from auth2fa.people.words import labels
 from auth2fa.posting import posted
 from portal.foundation.access import services
 from portal.foundation.access.errors import AlreadyInvited, AlreadyMember, InvitationOver, InvitedTooOften
-from portal.foundation.access.invitations import MOST_AN_HOUR, Invitee, emails_invited, emails_of_members
+from portal.foundation.access.invitations import (
+    MOST_AN_HOUR,
+    Invitee,
+    emails_invited,
+    emails_of_members,
+    offered_roles,
+)
 from portal.foundation.access.models import Invitation
 from portal.foundation.access.permissions import Role
 from portal.foundation.errors import Refusal
@@ -51,7 +57,10 @@ def invite(request: TenantRequest) -> HttpResponse:
 def people_import(request: TenantRequest) -> HttpResponse:
     """A file of people: all its faults or, if it has none, what would happen; one press does it."""
     with acting_for(request.tenant.pk):
-        form = ImportForm(posted(request), request.FILES if request.method == "POST" else None)
+        offered = offered_roles()
+    form = ImportForm(posted(request), request.FILES if request.method == "POST" else None, offered=offered)
+    form.full_clean()  # here, because a long file takes its time and no unit of work should wait for it
+    with acting_for(request.tenant.pk):
         context = {"form": form, "most": roster.MOST_ROWS, "most_an_hour": MOST_AN_HOUR}
         if not form.is_bound or not form.is_valid() or form.roster is None:
             return _page(request, context, refused=form.is_bound)

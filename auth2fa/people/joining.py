@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -15,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from auth2fa.account.forms import new_password
 from auth2fa.errors import AccountExists, PasswordTooWeak
-from auth2fa.login import passwords
+from auth2fa.login import carried, passwords
 from auth2fa.login.services import sign_in_proven
 from auth2fa.posting import posted
 from portal.foundation import clock
@@ -31,7 +32,7 @@ from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 
-_LINK = "invitation"  # where in the session the link is kept while its page is open
+_LINK = "invitation-link"  # the cookie that keeps the link while its page is open
 
 
 class JoinForm(forms.Form):
@@ -50,9 +51,8 @@ def invitation(request: HttpRequest) -> HttpResponse:
     """Show who invites and as what, and take the answer; raise `InvitationOver` for any link that counts no more."""
     if link := request.GET.get("link", ""):
         read_link(link)
-        request.session[_LINK] = link
-        return redirect("invitation")
-    tenant, pk = read_link(request.session.get(_LINK, ""))
+        return carried.keep(redirect("invitation"), _LINK, link, path=reverse("invitation"))
+    tenant, pk = read_link(carried.kept(request, _LINK))
     with acting_for(tenant):
         invited = standing(pk)
         organisation = invited.tenant
@@ -117,8 +117,10 @@ def _make(invited: Invitation, tenant: UUID, form: JoinForm) -> User | None:
 
 
 def _joined(request: HttpRequest, organisation: Tenant) -> HttpResponse:
-    request.session.pop(_LINK, None)
     messages.success(request, _("You belong to {tenant} now.").format(tenant=organisation.name))
-    if organisation.pk == PLATFORM:
-        return redirect("platform-overview")
-    return redirect("tenant-home", tenant=organisation.slug)
+    onward = (
+        redirect("platform-overview")
+        if organisation.pk == PLATFORM
+        else redirect("tenant-home", tenant=organisation.slug)
+    )
+    return carried.forget(onward, _LINK, path=reverse("invitation"))

@@ -20,7 +20,8 @@ from portal.foundation.access.words import readable
 
 MOST_ROWS = 1000
 LARGEST = 512 * 1024  # bytes: a thousand rows with the longest names and addresses
-MOST_FAULTS = 200  # told; the others are counted
+MOST_FAULTS = 200  # told; with one more, the rows that follow are only counted
+MOST_WORDS = 20  # in a cell of roles: more than there are roles
 COLUMNS = ("name", "email", "roles")
 _SAME = {"e-mail": "email", "mail": "email", "role": "roles"}
 _SEPARATORS = (",", ";", "\t")
@@ -84,11 +85,15 @@ def read(text: str, offered: Sequence[Role]) -> Roster:
         faults: list[Fault] = []
         seen: dict[str, int] = {}
         invitees: list[Invitee] = []
+        count = 0
         for cells in rows:
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(invitees) >= MOST_ROWS:
+            count += 1
+            if count > MOST_ROWS:
                 raise NotReadable(too_long())
+            if len(faults) > MOST_FAULTS:
+                continue  # what is told is full: a hostile file costs no more than that
             invitee, wrong = _row(cells, columns, offered)
             if first := seen.get(invitee.email):
                 wrong.append(_("{email} stands in line {line} already.").format(email=invitee.email, line=first))
@@ -148,15 +153,19 @@ def _row(cells: list[str], columns: dict[str, int], offered: Sequence[Role]) -> 
         email = taken["email"].lower()
         wrong.append(str(fault))
     roles = []
-    for word in _words(taken["roles"]):
+    words = _words(taken["roles"])
+    if len(words) > MOST_WORDS:
+        wrong.append(_("There are too many roles; there are only {known}.").format(known=", ".join(offered)))
+        words = []
+    elif not words:
+        wrong.append(_("A role is missing."))
+    for word in words:
         role = _role(word, offered)
         if role is None:
             known = ", ".join(offered)
             wrong.append(_("There is no role “{word}”; there are {known}.").format(word=word[:40], known=known))
         else:
             roles.append(role)
-    if not _words(taken["roles"]):
-        wrong.append(_("A role is missing."))
     return Invitee(name, email, tuple(sorted(set(roles)))), wrong
 
 
@@ -170,8 +179,7 @@ def _role(word: str, offered: Sequence[Role]) -> Role | None:
 
 
 def told(faults: Sequence[Fault]) -> Iterator[str]:
-    """What is wrong, line by line, and how much more there is."""
+    """What is wrong, line by line, and whether there is more."""
     yield from map(str, faults[:MOST_FAULTS])
     if len(faults) > MOST_FAULTS:
-        more = len(faults) - MOST_FAULTS
-        yield ngettext("… and {count} more.", "… and {count} more.", more).format(count=more)
+        yield _("… and there is more: after so many faults the rest was not looked at.")

@@ -1,5 +1,6 @@
 """People of a tenant: the list, a person's page, and what an administrator can do there."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -10,9 +11,12 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 
 from auth2fa import enrolments
-from auth2fa.login import sessions
+from auth2fa.account.forms import ProveForm
+from auth2fa.login import passwords, sessions
+from auth2fa.models import SignedIn
 from auth2fa.people import acts, listing
 from auth2fa.people.forms import FilterForm, RolesForm
 from auth2fa.people.listing import Chip, Wanted
@@ -23,7 +27,7 @@ from portal.foundation.access import services
 from portal.foundation.access.models import Membership, User
 from portal.foundation.access.permissions import Permission, Role
 from portal.foundation.errors import Refusal
-from portal.foundation.tenancy.context import acting_as, acting_for
+from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
 
@@ -77,24 +81,25 @@ def member(pk: UUID) -> Member:
 
 
 def person_page(request: TenantRequest, pk: UUID) -> HttpResponse:
-    authenticators = _authenticators(request, pk)
+    """What a member proves themselves with, and when they were seen, shows only where it is nobody else's business."""
     with acting_for(request.tenant.pk):
+        member(pk)  # their own rows are opened only once it is certain that they are one
+    with acting_for(request.tenant.pk, person=pk):
         here = member(pk)
-        seen = sessions.of_person(pk)
+        only_here = acts.seated_only_here(pk)
+        seen = sessions.of_person(pk) if only_here else []
+        authenticators = len(enrolments.confirmed()) if only_here else 0
         context = {
             "member": here,
             "facts": [
                 {"label": _("E-mail"), "value": here.person.email},
                 {"label": _("Account since"), "value": here.person.created_at, "moment": "day"},
-                {"label": _("Sessions"), "value": len(seen)},
-                {"label": _("Last seen"), "value": seen[0].seen_at, "moment": "minute"}
-                if seen
-                else {"label": _("Last seen"), "value": _("No session is open")},
-                {"label": _("Second factor"), "value": _apps(authenticators)},
+                *(_presence(seen, authenticators) if only_here else ()),
             ],
             "roles": list(sentences(here.roles)),
             "acts": acts.possible(
                 suspended=here.suspended,
+                only_here=only_here,
                 in_session=bool(seen),
                 enrolled=bool(authenticators),
                 own=pk == request.person.pk,
@@ -104,12 +109,13 @@ def person_page(request: TenantRequest, pk: UUID) -> HttpResponse:
         return render(request, "people/person.html", context)
 
 
-def _authenticators(request: TenantRequest, pk: UUID) -> int:
-    """How many a member has; looked up as them, but only once it is certain that they are one."""
-    with acting_for(request.tenant.pk):
-        member(pk)
-    with acting_as(pk):
-        return len(enrolments.confirmed())
+def _presence(seen: list[SignedIn], authenticators: int) -> Iterator[dict[str, Any]]:
+    yield {"label": _("Sessions"), "value": len(seen)}
+    if seen:
+        yield {"label": _("Last seen"), "value": seen[0].seen_at, "moment": "minute"}
+    else:
+        yield {"label": _("Last seen"), "value": _("No session is open")}
+    yield {"label": _("Second factor"), "value": _apps(authenticators)}
 
 
 def person_roles(request: TenantRequest, pk: UUID) -> HttpResponse:
@@ -141,16 +147,19 @@ def person_roles(request: TenantRequest, pk: UUID) -> HttpResponse:
         return render(request, "people/roles.html", context, status=status)
 
 
+@sensitive_post_parameters("password")
 def person_act(request: TenantRequest, pk: UUID, act: str) -> HttpResponse:
-    """Say what an act means and, once that is confirmed, do it."""
+    """Say what an act means and, once that is confirmed, where the act demands it with the password, do it."""
     wanted = acts.ACTS.get(act)
     with acting_for(request.tenant.pk):
         here = member(pk)
     if wanted is None:
         raise NotHere
-    refusal: Refusal | None = None
-    if request.method == "POST":
+    form, refusal = ProveForm(posted(request)) if wanted.proves else None, None
+    if request.method == "POST" and (form is None or form.is_valid()):
         try:
+            if form is not None:
+                passwords.prove(request, request.person, form.cleaned_data["password"])
             wanted.do(request.tenant.pk, pk, request.person.pk)
         except Refusal as refused:
             refusal = refused
@@ -163,10 +172,12 @@ def person_act(request: TenantRequest, pk: UUID, act: str) -> HttpResponse:
         "member": here,
         "act": wanted,
         "title": str(wanted.title).format(name=here.person.name),
+        "form": form,
         "refusal": refusal,
     }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if form is not None and form.errors else HTTPStatus.OK
     with acting_for(request.tenant.pk):  # the frame lists the tenant's product areas
-        return render(request, "people/act.html", context, status=refusal.status if refusal else HTTPStatus.OK)
+        return render(request, "people/act.html", context, status=refusal.status if refusal else status)
 
 
 def _apps(count: int) -> str:

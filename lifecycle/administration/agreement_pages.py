@@ -34,6 +34,8 @@ from portal.foundation.tenancy.middleware import TenantRequest
 UNPROCESSABLE = 422
 MOST_EXPORTED = 10_000
 LONGEST_SLUG = 60
+MOST_LINES = 1_000
+"""In both texts together; comparing takes time with the square of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,11 +292,16 @@ class _Writing:
             "form": self.form,
             "title": title,
             "text": text,
-            "lines": _difference(before.text, text) if before else [],
+            "lines": _difference(before.text, text) if before and _is_comparable(before.text, text) else [],
+            "too_long": before is not None and not _is_comparable(before.text, text),
             "reached": impact.of_agreement(_uses().get(self.slug, set())) if self.slug else [],
             "posted": [(name, self.request.POST.get(name, "")) for name in self.form.fields],
         }
         return render(self.request, "administration/agreement_review.html", context)
+
+
+def _is_comparable(before: str, after: str) -> bool:
+    return len(before.splitlines()) + len(after.splitlines()) <= MOST_LINES
 
 
 def _difference(before: str, after: str) -> list[tuple[str, str]]:

@@ -27,6 +27,17 @@ class AgreementChanged(Conflict):
     next_step = _("Open the last step, read the new version and agree to it.")
 
 
+class AgreementMissing(Refusal):
+    """BR and S/MIME BR 9.6.3: whatever the policy says."""
+
+    code = "agreement-missing"
+    message = _(
+        "Publicly trusted certificates are made only for those who agreed to a subscriber agreement, "
+        "and the policy for this kind of certificate names none."
+    )
+    next_step = _("Ask an administrator to name the agreement in the policy.")
+
+
 class OwnRequest(Denied):
     code = "own-request"
     message = _("You asked for this certificate, so somebody else has to review it.")

@@ -14,7 +14,7 @@ from django.db import connection, models
 from django.utils.translation import gettext as _
 
 from auth2fa.challenges import digest
-from lifecycle.authorities.models import CertificateProfile
+from lifecycle.authorities.models import CertificateProfile, Trust
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Looked, PolicyForbids, Proposal, Source, Verdict, enforce
@@ -113,7 +113,8 @@ def judge(request: CertificateRequest, *, authority: UUID) -> None:
     """
     if request.profile.authority_id != authority:
         raise MayNotBeIssued(_("The request was sent to an authority that does not issue this kind of certificate."))
-    if request.policy.agreement and not request.agreed:  # type: ignore[attr-defined]
+    promised = request.policy.agreement or request.profile.trust != Trust.PRIVATE  # BR and S/MIME BR 9.6.3
+    if promised and not request.agreed:  # type: ignore[attr-defined]
         raise MayNotBeIssued(_("The consent to the subscriber agreement is missing."))
     if not _is_confirmed(request):
         raise MayNotBeIssued(_("The second factor was not given for what this request says now."))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
+from lifecycle.authorities.models import Trust
 from lifecycle.policies.rules import Looked, Verdict
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.orders import names_to_check
@@ -22,7 +23,9 @@ def identities_of(request: CertificateRequest) -> list[str]:
 
 
 def needs_looks(request: CertificateRequest) -> bool:
-    return request.policy.checks_caa and request.profile.terms.names_are_in_dns
+    """Whether the names' owners are asked in the DNS: in public TLS always, whatever the policy says (BR 3.2.2.8)."""
+    asked = request.policy.checks_caa or request.profile.trust == Trust.PUBLIC_TLS
+    return asked and request.profile.terms.names_are_in_dns
 
 
 def newest(names: Collection[str], identities: list[str]) -> dict[str, CaaCheck]:
@@ -32,7 +35,7 @@ def newest(names: Collection[str], identities: list[str]) -> dict[str, CaaCheck]
 
 
 def looked(request: CertificateRequest) -> tuple[Looked, ...]:
-    """One verdict for every name of the request; none where its policy does not ask."""
+    """One verdict for every name of the request; none where nobody has to be asked."""
     if not needs_looks(request):
         return ()
     names = names_to_check(request)

@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from auth2fa import challenges
-from lifecycle.authorities.models import CertificateProfile
+from lifecycle.authorities.models import CertificateProfile, Trust
 from lifecycle.certificates.errors import IssuedElsewhere
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies import rules
 from lifecycle.policies.models import AgreementAcceptance, Policy
 from lifecycle.policies.selectors import in_force_still
 from lifecycle.requests import proposals
-from lifecycle.requests.errors import AgreementChanged, NotOffered, NotYourRequest
+from lifecycle.requests.errors import AgreementChanged, AgreementMissing, NotOffered, NotYourRequest
 from lifecycle.requests.kinds import Kind, UseCase
 from lifecycle.requests.models import CertificateRequest, request_of
 from lifecycle.requests.reviewing import AUTO, release
@@ -128,6 +128,8 @@ def submit(draft: CertificateRequest, *, by: UUID, challenge: UUID | None) -> Ce
     rules.enforce(proposals.of_request(draft))
     if draft.policy.agreement:
         _accept(draft, by)
+    elif draft.profile.trust != Trust.PRIVATE:
+        raise AgreementMissing
     if draft.policy.factor:
         challenges.spend(challenge, person=by, purpose=draft.purpose, payload=draft.digest())
     draft.advance(

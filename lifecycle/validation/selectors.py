@@ -15,6 +15,9 @@ what happens after the judgement.  The TTL is not used: it is a stranger's, and 
 make this longer.
 """
 
+PAUSE = timedelta(seconds=10)
+"""After a look that failed, before the next one at the same name: nobody's servers are asked faster through us."""
+
 MEANWHILE = timedelta(minutes=1)
 """A unit of work's clock stands still at its beginning, and it still reads looks that were stored after that."""
 
@@ -24,6 +27,17 @@ def is_fresh(check: CaaCheck | None, now: datetime) -> bool:
     if check is None or check.state != CaaState.VERIFIED or check.checked_at is None:
         return False
     return now - FRESH < check.checked_at <= now + MEANWHILE
+
+
+def rests_until(check: CaaCheck | None, now: datetime) -> datetime | None:
+    """From when the name can be looked at again, where its look failed a moment ago; else None.
+
+    A whole second, the next one after `PAUSE`, so that what people read is what counts.
+    """
+    if check is None or check.state != CaaState.FAILED or check.checked_at is None:
+        return None
+    until = (check.checked_at + PAUSE + timedelta(microseconds=999_999)).replace(microsecond=0)
+    return until if now < until else None
 
 
 def state_of(check: CaaCheck | None, now: datetime) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from lifecycle.requests.looks import FORBIDDING, identities_of
 from lifecycle.requests.orders import names_to_check
 from lifecycle.validation.models import CaaCheck
-from lifecycle.validation.selectors import FRESH, is_fresh, newest, state_of
+from lifecycle.validation.selectors import FRESH, is_fresh, newest, rests_until, state_of
 from lifecycle.validation.states import UNVERIFIED, CaaState
 from lifecycle.validation.words import told
 from lifecycle.wizards.flow import StepForm
@@ -54,6 +54,7 @@ class DomainRow:
     resolver: str = ""
     at: datetime | None = None
     ttl: int | None = None
+    rests_until: datetime | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -127,6 +128,7 @@ def _row(name: str, look: CaaCheck | None, now: datetime) -> DomainRow:
         kept.get("resolver") or "",
         look.checked_at,
         kept.get("ttl"),
+        rests_until(look, now),
     )
 
 

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import QueryDict
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -29,6 +30,11 @@ from portal.foundation import clock
 
 LONGEST_NAME = 64  # RFC 5280 appendix A: ub-common-name, ub-organizational-unit-name
 MOST_COMPLAINTS = 10
+LONGEST_WRITTEN = 512
+"""Of one name as people write it, with its separators: letters can be written in several signs (NFD)."""
+
+MOST_WRITTEN = 4
+"""How often each name of a full certificate may be repeated, before the rest is not even read."""
 
 LOCKED = gettext_lazy("A rekey changes the key and nothing else, so this stays as it is and cannot be edited here.")
 
@@ -109,26 +115,26 @@ class NameLines(forms.CharField):
     widget = Lines
 
     def __init__(self, kind: NameKind, *, most: int, public: bool, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(validators=[MaxLengthValidator(most * LONGEST_WRITTEN)], **kwargs)
         self.kind, self.most, self.public = kind, most, public
 
     def clean(self, value: Any) -> Any:
         written = str(super().clean(value)).replace(",", " ").replace(";", " ").split()
-        names, complaints = self._read(written)
+        names, complaints = self._read(written[: self.most * MOST_WRITTEN])
         if complaints:
             raise ValidationError(complaints)
-        if len(names) > self.most:
+        if len(names) > self.most or len(written) > self.most * MOST_WRITTEN:
             raise ValidationError(
                 ngettext(
                     "One certificate takes at most {count} name; these are {found}.",
                     "One certificate takes at most {count} names; these are {found}.",
                     self.most,
-                ).format(count=self.most, found=len(names))
+                ).format(count=self.most, found=len(written))
             )
         return names
 
     def _read(self, written: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Read every name, so that nobody has to mend them one by one; complain of the first few."""
+        """Read the names, so that nobody has to mend them one by one; complain of the first few, stop at too many."""
         names: dict[str, None] = {}
         complaints: list[str] = []
         for text in written:
@@ -136,11 +142,13 @@ class NameLines(forms.CharField):
                 names[self._one(text)] = None
             except UnusableName as refusal:
                 complaints.append(str(refusal))
-            if len(complaints) == MOST_COMPLAINTS:
+            if len(complaints) == MOST_COMPLAINTS or len(names) > self.most:
                 break
         return list(names), complaints
 
     def _one(self, text: str) -> str:
+        if len(text) > LONGEST_WRITTEN:
+            raise UnusableName(text, _("it is longer than {count} characters"), count=LONGEST_WRITTEN)
         name = self.kind.read(text.strip("<>"))
         if self.public and self.kind.in_dns and not is_under_public_suffix(name):  # CA/B BR 4.2.2
             raise UnusableName(text, _("publicly trusted certificates are for names of the public DNS alone"))

@@ -91,6 +91,8 @@ class ReviewForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if len({"approve", "reject"} & set(self.data)) != 1:
+            raise forms.ValidationError(_("Nothing was decided: press either “Approve” or “Reject”."))
         if "reject" in self.data and not cleaned.get("comment", "").strip() and not self.errors:
             self.add_error("comment", f"{CommentNeeded()} {CommentNeeded().advice}")
         return cleaned
@@ -106,7 +108,7 @@ def request_review(request: TenantRequest, pk: UUID) -> HttpResponse:
         comment = form.cleaned_data["comment"]
         if "reject" in request.POST:
             reviewing.reject(pk, by=request.person.pk, comment=comment)
-        else:
+        elif "approve" in request.POST:
             reviewing.approve(pk, by=request.person.pk, comment=comment)
     return redirect("request-page", tenant=request.tenant.slug, pk=pk)
 

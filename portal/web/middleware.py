@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +20,10 @@ IDLE = 30 * 60
 ABSOLUTE = 12 * 3600
 NOTED_EVERY = 60
 """Seconds.  Sessions end when idle, and in any case; "seen" is written once a minute, not with every page."""
+
+_MB = 1024 * 1024
+LARGEST_BODY = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 2 * _MB
+"""Bytes: all the fields of a form, and a file that its own page may still refuse with its own words."""
 
 Next = Callable[[HttpRequest], HttpResponse]
 log = get_logger()
@@ -46,6 +51,23 @@ class RequestId:
         return response
 
 
+class LargestBody:
+    """Refuses a body that is larger than any form of ours, or of unknown length, before anything reads it.
+
+    Django counts a form's fields but not its files, and looking for the CSRF token writes these to the disk.
+    """
+
+    def __init__(self, get_response: Next) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        known = length.isascii() and length.isdigit() and "HTTP_TRANSFER_ENCODING" not in request.META
+        if not known or len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
+            return problems.answer(request, problems.TooMuchSent(most=LARGEST_BODY // _MB))
+        return self._get_response(request)
+
+
 class OneAlphabet:
     """Takes forms in UTF-8 alone, as our pages send them: of the codecs that a client can name, some only raise."""
 
@@ -59,7 +81,10 @@ class OneAlphabet:
 
 
 class SessionLimits:
-    """Ends a session that was idle for half an hour or is half a day old, and says so."""
+    """Ends a session that was idle for half an hour or is half a day old, and says so.
+
+    What a page fetches by itself, again and again, is no sign of a person.
+    """
 
     def __init__(self, get_response: Next) -> None:
         self._get_response = get_response
@@ -72,9 +97,15 @@ class SessionLimits:
             if now - seen > IDLE or now - since > ABSOLUTE:
                 logout(request)
                 messages.info(request, _("You were signed out because your session was too old. Sign in to go on."))
-            elif now - seen > NOTED_EVERY:
+            elif now - seen > NOTED_EVERY and not _is_polled(request):
                 request.session["seen"] = now
         return self._get_response(request)
+
+
+def _is_polled(request: HttpRequest) -> bool:
+    """Whether a page asks by itself: whatever htmx fetches in these pages, but for the links that it follows."""
+    by_htmx = request.headers.get("HX-Request") == "true" and "HX-Boosted" not in request.headers
+    return by_htmx and request.method == "GET"
 
 
 class Doors(TenantMiddleware):

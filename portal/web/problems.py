@@ -28,6 +28,15 @@ class NotUnderstood(Refusal):
     next_step = _("Go back, reload the page and try again.")
 
 
+class TooMuchSent(Refusal):
+    """*most* is in MB; a body whose length nobody told is refused alike."""
+
+    code = "too-much-sent"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    message = _("What you sent is larger than {most} MB, or does not say how large it is. Nothing of it was read.")
+    next_step = _("Go back and choose a smaller file.")
+
+
 class Accident(Refusal):
     code = "accident"
     status = HTTPStatus.INTERNAL_SERVER_ERROR

@@ -1,5 +1,7 @@
 """The questions by themselves: what they take, what they make of it, and that an answer is accepted again."""
 
+from dataclasses import replace
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
@@ -7,7 +9,16 @@ from django.http import QueryDict
 from lifecycle.authorities.names import NAME_KINDS
 from lifecycle.wizards.flow import as_posted
 from lifecycle.wizards.forms import ActionForm, seen
-from lifecycle.wizards.identity import LONGEST_NAME, MOST_COMPLAINTS, Lines, NameField, NameLines, printable
+from lifecycle.wizards.identity import (
+    LONGEST_NAME,
+    LONGEST_WRITTEN,
+    MOST_COMPLAINTS,
+    MOST_WRITTEN,
+    Lines,
+    NameField,
+    NameLines,
+    printable,
+)
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.tenancy.context import acting_for
 from tests.world import filled, issued
@@ -116,6 +127,24 @@ def test_a_hundred_names_fit_and_one_more_does_not():
     many = [f"www{number}.acme.example" for number in range(101)]
     assert names(" ".join(many[:-1]), "dns", most=100) == many[:-1]
     assert names(" ".join(many), "dns", most=100) == ["One certificate takes at most 100 names; these are 101."]
+
+
+@pytest.mark.parametrize(
+    ("text", "most_read"),
+    [
+        (" ".join(f"w{number}.a.example" for number in range(300)), MOST_ADDRESSES + 1),
+        ("A.example a.example " * 200, MOST_ADDRESSES * MOST_WRITTEN),
+        ("a.example " * 100_000, 0),
+        ("é" * LONGEST_WRITTEN + "x", 0),
+    ],
+)
+def test_what_is_too_much_is_not_even_read(text, most_read):
+    read = []
+    dns = NAME_KINDS["dns"]
+    counting = replace(dns, read=lambda name: read.append(name) or dns.read(name))
+    with pytest.raises(ValidationError):
+        NameLines(counting, most=MOST_ADDRESSES, public=False).clean(text)
+    assert len(read) == most_read
 
 
 def test_lines_show_a_list_and_read_it_whole():

@@ -23,6 +23,7 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from tests.fakes.authority import InMemoryAuthority
+from tests.lifecycle.test_limits import public
 from tests.world import ask_for_codes, carry_out, csr, errand_of, issued, next_policies, serving, submitted
 
 pytestmark = pytest.mark.django_db
@@ -239,6 +240,32 @@ def test_with_nothing_amiss_the_same_request_is_signed(scene):
         assert len(authority.signed) == 1
     with acting_for(scene.acme.pk):
         assert CertificateRequest.objects.get(pk=scene.request.pk).state == State.COMPLETED
+
+
+def test_public_trust_is_signed_for_nobody_who_agreed_to_nothing_whatever_the_policy_says(acme, petra, owner):
+    """BR 9.6.3: also where the request names a policy, put in past every trigger, that asks for no agreement."""
+    public(acme)
+    request = submitted(petra, acme, profile="tls-server", dns="www.acme.com")
+    next_policies(acme, agreement="")
+    owner.execute("SET session_replication_role = replica")
+    owner.execute(
+        "UPDATE requests_certificaterequest r SET policy_id = p.id FROM policies_policy p WHERE r.id = %s"
+        " AND p.tenant_id = r.tenant_id AND p.profile = 'tls-server' AND p.operation = 'issue' AND p.agreement = ''",
+        [str(request.pk)],
+    )
+    assert owner.rowcount == 1
+    owner.execute("DELETE FROM policies_agreementacceptance WHERE certificate_request = %s", [str(request.pk)])
+    owner.execute("SET session_replication_role = origin")
+
+    with signing_with(request) as authority:
+        assert authority.signed == []
+
+    with acting_for(acme.pk):
+        done = CertificateRequest.objects.get(pk=request.pk)
+        assert not IssuanceAttempt.objects.filter(request=request).exists()
+        assert not Certificate.objects.filter(made_from=request.pk).exists()
+    assert done.state == State.FAILED
+    assert "consent to the subscriber agreement is missing" in done.why_failed
 
 
 def test_a_source_that_expired_meanwhile_is_not_rekeyed(acme, petra):

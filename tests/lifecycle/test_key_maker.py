@@ -70,11 +70,7 @@ def test_nothing_of_the_maker_can_be_posted_and_without_script_it_is_not_shown(p
 def test_where_the_key_was_made_is_nothing_the_server_asks(petra, acme):
     """What a page posts beside the CSR changes nothing and is not kept."""
     draft = begun(petra, acme, source=issued(petra, acme))
-    page = (
-        Visitor(petra)
-        .open(f"/t/acme/requests/{draft.pk}/key/")
-        .press("Next", csr=csr(), way="browser")
-    )
+    page = Visitor(petra).open(f"/t/acme/requests/{draft.pk}/key/").press("Next", csr=csr(), way="browser")
     assert page.address.endswith("/confirm/")
     with acting_for(acme.pk):
         draft.refresh_from_db()

@@ -62,7 +62,8 @@ SELECT made.* FROM (SELECT * FROM certificates_certificate LIMIT 1) c,
 INSERT INTO certificates_certificatekey (id, tenant_id, certificate_id, kind, key)
 SELECT gen_random_uuid(), c.tenant_id, c.id, k.kind, k.key
   FROM certificates_certificate c, LATERAL (VALUES ('name', c.name), ('serial', c.serial), ('spki', c.spki_sha256),
-       ('fingerprint', c.fingerprint), ('domain', 'example.com'), ('domain', split_part(c.name, '.', 2) || '.example'))
+       ('fingerprint', c.fingerprint), ('domain', split_part(c.name, '.', 2) || '.example'),
+       ('domain', CASE WHEN c.serial < '1' THEN 'example.com' ELSE split_part(c.name, '.', 2) || '.example' END))
        AS k (kind, key) WHERE c.der = '\\x00' ON CONFLICT DO NOTHING;
 INSERT INTO certificates_revocation (id, tenant_id, authority_id, shard_id, serial, certificate_id, reason, at, by)
 SELECT gen_random_uuid(), tenant_id, authority_id, shard_id, serial, id, 'superseded', now(), 'test'

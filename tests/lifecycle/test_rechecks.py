@@ -18,6 +18,7 @@ from portal.foundation.outbox.drain import TryLater, run
 from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
 from tests.fakes.zone import Zone
+from tests.lifecycle.test_limits import public
 from tests.world import carry_out, forbid, issuer_domain, next_policies, permit, recheck, serving, submitted
 
 pytestmark = pytest.mark.django_db
@@ -245,3 +246,34 @@ def test_permitting_again_after_a_refusal_is_what_counts(petra, acme):
     permit(request)
 
     assert carry_out(request).state == "completed"
+
+
+def test_public_trust_is_judged_by_the_looks_whatever_the_policy_says(petra, acme):
+    public(acme)
+    next_policies(acme, checks_caa=False)
+    request = submitted(petra, acme, profile="tls-server", dns="www.acme.com")
+    forbid(request, "www.acme.com")
+
+    done = carry_out(request)
+
+    assert done.state == "failed"
+    assert "www.acme.com" in done.why_failed
+    assert nothing_was_signed(done)
+
+
+def test_public_trust_without_names_that_were_checked_is_not_signed(petra, acme, owner):
+    public(acme)
+    next_policies(acme, checks_caa=False)
+    request = submitted(petra, acme, profile="tls-server", dns="www.acme.com")
+    owner.execute("SET session_replication_role = replica")
+    owner.execute(
+        "UPDATE requests_certificaterequest SET answers = answers - 'domains' WHERE id = %s", [str(request.pk)]
+    )
+    owner.execute("DELETE FROM validation_caacheck")
+    owner.execute("SET session_replication_role = origin")
+
+    done = carry_out(request)
+
+    assert done.state == "failed"
+    assert "not those that the certificate would have" in done.why_failed
+    assert nothing_was_signed(done)

@@ -156,6 +156,21 @@ def test_a_rejection_ends_it_with_a_reason_that_its_owner_reads(petra, acme, wei
     assert "The reviewer says" in Visitor(petra).open(f"/t/acme/requests/{request.pk}/").text
 
 
+@pytest.mark.parametrize("pressed", [{}, {"comment": "Seen."}, {"approve": "", "reject": "", "comment": "Both."}])
+def test_who_presses_no_button_or_both_decides_nothing(petra, acme, wei, owner, pressed):
+    next_policies(acme, approvals=1)
+    request = submitted(petra, acme)
+
+    with nothing_happens(owner):
+        page = Visitor(wei).post(f"/t/acme/requests/{request.pk}/review/", pressed)
+
+    assert page.status == 422
+    assert page.complaints == ["Nothing was decided: press either “Approve” or “Reject”."]
+    assert stored(request).state == "in review"
+    with acting_for(acme.pk):
+        assert not Approval.objects.filter(request=request).exists()
+
+
 def test_a_rejection_without_a_reason_is_refused_by_the_service_too(petra, acme, wei, owner):
     next_policies(acme, approvals=1)
     request = submitted(petra, acme)

@@ -8,14 +8,29 @@ from cryptography import x509
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.rules import PolicyForbids
 from lifecycle.requests import services
+from lifecycle.requests.errors import AgreementMissing
 from lifecycle.requests.models import CertificateRequest, IssuanceAttempt
 from lifecycle.validation.caa import Reason
 from lifecycle.validation.models import CaaCheck
 from portal.foundation import clock
 from portal.foundation.tenancy.context import acting_for
 from tests.fakes.zone import Zone
-from tests.web.browsing import Visitor, nothing_happens
-from tests.world import at_domains, begun, carry_out, csr, fill, filled, forbid, issued, look, next_policies, permit
+from tests.lifecycle.test_limits import public
+from tests.web.browsing import Visitor, later, nothing_happens
+from tests.world import (
+    at_domains,
+    begun,
+    carry_out,
+    csr,
+    fill,
+    filled,
+    forbid,
+    issued,
+    look,
+    next_policies,
+    permit,
+    submit,
+)
 
 NAMES = ("api.acme.example", "shop.acme.example", "www.acme.example")
 RAIL = ["Name", "Alternative names", "Validity", "Key", "Domain ownership", "Check and confirm"]
@@ -126,8 +141,9 @@ def test_one_forbidden_name_is_shown_with_the_record_that_would_help_and_can_be_
     assert 'shop.acme.example. CAA 0 issue "ca.acme.example"' in page.text
     assert '0 issue "other.example"' in page.text
     assert "1 name is not, of 3" in page.text
-    page = page.press("Check again shop.acme.example")
-    assert chips(page)["shop.acme.example"] == "Verifying"
+    with later(seconds=11):
+        page = page.press("Check again shop.acme.example")
+        assert chips(page)["shop.acme.example"] == "Verifying"
     permit(draft)
 
     assert set(chips(visitor.open(step(draft, "domains"))).values()) == {"Verified"}
@@ -256,6 +272,71 @@ def test_where_the_policy_does_not_ask_the_page_is_not_there(petra, acme):
     assert Visitor(petra).open(step(draft, "domains")).status == 404
     done = carry_out(fill_and_submit(draft, petra))
     assert done.state == "completed"
+
+
+@pytest.mark.parametrize("pressed", ["Check again shop.acme.example", "Verify"])
+def test_a_name_whose_look_just_failed_is_not_looked_at_again_and_the_page_says_from_when(petra, acme, owner, pressed):
+    draft = at_domains(petra, acme, *NAMES)
+    forbid(draft, "shop.acme.example")
+    with acting_for(acme.pk):
+        [failed] = CaaCheck.objects.filter(name="shop.acme.example")
+    opens = (failed.checked_at + timedelta(seconds=11)).replace(microsecond=0)
+    page = Visitor(petra).open(step(draft, "domains"))
+
+    with nothing_happens(owner):
+        again = page.press(pressed)
+        with clock.frozen(opens - timedelta(milliseconds=1)):
+            page.press(pressed)
+        with acting_for(acme.pk):
+            assert CaaCheck.objects.count() == len(NAMES)
+    assert chips(again)["shop.acme.example"] == "Failed: forbidden by CAA"
+    for shown in (page, again):
+        assert f"can be checked again from {opens:%H:%M:%S} UTC" in shown.text
+    with clock.frozen(opens):
+        assert "can be checked again" not in page.visitor.open(page.address).text
+        assert chips(page.press(pressed))["shop.acme.example"] == "Verifying"
+
+
+def test_public_trust_looks_names_up_whatever_the_policy_says(petra, acme, owner):
+    public(acme)
+    next_policies(acme, checks_caa=False)
+    draft = filled(petra, acme, profile="tls-server", dns="www.acme.com")
+    page = Visitor(petra).open(step(draft, "domains"))
+    assert page.heading == "Domain ownership"
+    forbid(draft, "www.acme.com")
+
+    with nothing_happens(owner):
+        assert page.visitor.open(step(draft, "confirm")).address == step(draft, "domains")
+        with pytest.raises(PolicyForbids) as refusal:
+            submit(draft, petra)
+
+    assert [broken.rule.slug for broken in refusal.value.broken] == ["caa-permits"]
+
+
+def test_public_trust_takes_no_request_without_a_subscriber_agreement(petra, acme, owner):
+    public(acme)
+    next_policies(acme, agreement="")
+    draft = filled(petra, acme, profile="tls-server", dns="www.acme.com")
+
+    with nothing_happens(owner), pytest.raises(AgreementMissing):
+        submit(draft, petra)
+
+    assert stored(draft).is_draft
+
+
+def test_more_names_than_anybody_reads_are_refused_in_words(petra, acme, owner):
+    draft = begun(petra, acme, profile="tls-server")
+    visitor = Visitor(petra)
+    visitor.open(step(draft, "subject")).press("Next")
+    page = visitor.open(step(draft, "names"))
+
+    with nothing_happens(owner):
+        many = page.press("Next", dns=" ".join(f"w{number}.a.example" for number in range(2_000)))
+        long = page.press("Next", dns="w" * 51_201)
+
+    assert (many.status, long.status) == (422, 422)
+    assert many.complaints == ["One certificate takes at most 100 names; these are 2000."]
+    assert "at most 51200 characters" in long.complaints[0]
 
 
 @pytest.mark.rule("0.R30")

@@ -11,22 +11,25 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from auth2fa import enrolments
+from auth2fa.errors import GuardsMore, NotOnesOwnReset
 from auth2fa.login import sessions
 from auth2fa.people import listing, roster
+from auth2fa.people.acts import ACTS
 from portal.foundation import clock
 from portal.foundation.access import services
 from portal.foundation.access.errors import LastAdministrator, NotOnesOwn, RolesNotOffered
 from portal.foundation.access.models import Invitation, Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.audit.models import AuditEvent
-from portal.foundation.tenancy.context import acting_as, acting_for
+from portal.foundation.outbox.models import Errand
+from portal.foundation.tenancy.context import acting_as, acting_for, current_unit
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.models import PLATFORM
 from tests.portal.test_every_url import everything
-from tests.portal.test_people_invitations import codes, deliver, roles_of
+from tests.portal.test_people_invitations import LONG, codes, deliver, roles_of
 from tests.web.browsing import Visitor
 from tests.web.naughty import NAUGHTY
-from tests.world import at_once, begun, enrolled, invited, serving, signed_in, submitted
+from tests.world import PASSWORD, at_once, begun, enrolled, invited, serving, signed_in, submitted
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -185,7 +188,8 @@ def test_an_administrator_sees_how_many_sessions_there_are_and_ends_them_all(acm
 
 def test_an_administrator_resets_the_authenticators_of_a_member(acme, ada, dan):
     enrolled(dan)
-    Visitor(ada).open(f"{PEOPLE}{dan.pk}/reset-factors/").press("Reset authenticators")
+    page = Visitor(ada).open(f"{PEOPLE}{dan.pk}/reset-factors/")
+    page.press("Reset authenticators", password=PASSWORD)
     with acting_as(dan.pk):
         assert enrolments.confirmed() == []
     assert codes(acme)[-1] == "enrolment:reset"
@@ -194,6 +198,70 @@ def test_an_administrator_resets_the_authenticators_of_a_member(acme, ada, dan):
     mail.outbox.clear()
     deliver()
     assert dan.email in [letter.to[0] for letter in mail.outbox]
+
+
+def test_a_reset_asks_for_the_administrators_password(acme, ada, dan):
+    enrolled(dan)
+    page = Visitor(ada).open(f"{PEOPLE}{dan.pk}/reset-factors/")
+    for answers in ({}, {"password": "wrong"}, {"password": ""}):
+        assert page.visitor.post(page.address, answers).status in {403, 422}
+    with acting_as(dan.pk):
+        assert len(enrolments.confirmed()) == 1
+    assert "enrolment:reset" not in codes(acme)
+    assert not Errand.objects.filter(args=[str(dan.pk), "factors-reset"]).exists()
+
+
+def test_nobody_resets_their_own_authenticators_as_an_administrator(acme, ada, owner):
+    enrolled(ada)
+    visitor = Visitor(ada)
+    page = visitor.open(f"{PEOPLE}{ada.pk}/")
+    assert f"{PEOPLE}{ada.pk}/reset-factors/" not in page.leads_to
+    before = everything(owner)
+    with pytest.raises(NotOnesOwnReset):
+        ACTS["reset-factors"].do(acme.pk, ada.pk, ada.pk)
+    assert everything(owner) == before
+    assert visitor.post(f"{PEOPLE}{ada.pk}/reset-factors/", {"password": PASSWORD}).status == 403
+    with acting_as(ada.pk):
+        assert len(enrolments.confirmed()) == 1
+
+
+@pytest.mark.parametrize("where", ["seated elsewhere", "suspended here"])
+def test_what_guards_other_tenants_is_not_one_administrators_to_take(acme, ada, dan, vera, owner, where):
+    whom = vera if where == "seated elsewhere" else dan
+    enrolled(whom)
+    browser = signed_in(Client(), whom)
+    if whom == dan:
+        with acting_for(acme.pk):
+            services.suspend(dan.pk, by=ada.pk)
+    visitor = Visitor(ada)
+    page = visitor.open(f"{PEOPLE}{whom.pk}/")
+    for word in ("Sessions", "Last seen", "No session is open", "Second factor", "There is none"):
+        assert word not in page.text
+    assert not {link for link in page.leads_to if link.endswith(("/end-sessions/", "/reset-factors/"))}
+    before = everything(owner)
+    for act in ("end-sessions", "reset-factors"):
+        with pytest.raises(GuardsMore):
+            ACTS[act].do(acme.pk, whom.pk, ada.pk)
+    assert everything(owner) == before
+    for act in ("end-sessions", "reset-factors"):
+        assert visitor.post(f"{PEOPLE}{whom.pk}/{act}/", {"password": PASSWORD}).status == 403
+    with acting_as(whom.pk):
+        assert len(enrolments.confirmed()) == 1
+    assert browser.get("/account/").status_code == 200
+    assert not {"session:end", "enrolment:reset"} & set(codes(acme))
+
+
+@pytest.mark.parametrize("act", ["end-sessions", "reset-factors"])
+def test_an_act_and_its_lines_in_both_journals_are_one_transaction(acme, ada, dan, owner, act):
+    enrolled(dan)
+    signed_in(Client(), dan)
+    ACTS[act].do(acme.pk, dan.pk, ada.pk)
+    code = {"end-sessions": "session:end", "reset-factors": "enrolment:reset"}[act]
+    owner.execute("SELECT tenant_id::text, at, facts FROM audit_auditevent WHERE code = %s", [code])
+    lines = owner.fetchall()
+    assert {tenant for tenant, _at, _facts in lines} == {str(acme.pk), str(PLATFORM)}
+    assert len({at for _tenant, at, _facts in lines}) == 1  # the moment at which the transaction began
+    assert [facts for _tenant, _at, facts in lines] == [{"count": 1, "tenant": str(acme.pk)}] * 2
 
 
 # --- the list --------------------------------------------------------------------------------------------------------
@@ -331,6 +399,43 @@ def test_every_fault_is_told_with_its_line_and_nobody_is_invited(acme, ada, desk
     text = answer.content.decode()
     assert answer.status_code == 422
     assert re.findall(r"Line (\d+):", text) == ["3", "4", "5", "6", "7", "8", "9", "10"]
+    assert everything(owner) == before
+
+
+def test_a_file_of_nothing_but_faults_costs_no_more_than_what_is_told(acme, ada, desk, owner, monkeypatch):
+    judged = []
+    monkeypatch.setattr(roster, "_role", lambda word, _offered: judged.append(word))
+    kings, many = "|".join(["king"] * 20), "|".join(["x"] * 500)
+    rows = [f"P{n},p{n}@x.example,{many if n % 2 else kings}" for n in range(500)]
+    before = everything(owner)
+    answer = upload(desk, "\n".join(["name,email,roles", *rows]).encode(), confirmed="1")
+    text = answer.content.decode()
+    assert answer.status_code == 422
+    assert len(re.findall(r"Line \d+:", text)) == roster.MOST_FAULTS
+    assert "there is more: after so many faults the rest was not looked at" in text
+    assert "Line 3: There are too many roles; there are only subscriber" in text
+    assert len(judged) <= roster.MOST_FAULTS + roster.MOST_WORDS
+    assert everything(owner) == before
+
+
+def test_a_file_is_read_while_no_unit_of_work_waits_for_it(acme, ada, desk, monkeypatch):
+    units = []
+    read = roster.read
+
+    def watched(*given):
+        units.append(current_unit())
+        return read(*given)
+
+    monkeypatch.setattr(roster, "read", watched)
+    assert upload(desk, GOOD.encode()).status_code == 200
+    assert units == [None]
+
+
+def test_an_address_that_is_too_long_is_a_fault_like_any_other(acme, ada, desk, owner):
+    before = everything(owner)
+    answer = upload(desk, f"name,email,roles\nEva,{LONG},subscriber\n".encode(), confirmed="1")
+    assert answer.status_code == 422
+    assert "Line 2:" in answer.content.decode()
     assert everything(owner) == before
 
 

@@ -5,13 +5,17 @@ import re
 from datetime import timedelta
 from statistics import median
 from time import perf_counter
+from urllib.parse import unquote
 
 import pytest
 from django.core import mail
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from auth2fa import enrolments
+from auth2fa.account import changes
 from auth2fa.account.agents import in_words
+from auth2fa.errors import ChallengeOver, EnrolmentOver
 from auth2fa.login import passwords
 from auth2fa.login.links import link_for
 from auth2fa.models import Challenge, Enrolment, SignedIn
@@ -23,16 +27,18 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from tests.portal.test_every_url import everything
-from tests.portal.test_people_invitations import codes, deliver, link_in
-from tests.web.browsing import Visitor, code_sent
+from tests.portal.test_people_invitations import codes, deliver, link_in, path_of
+from tests.web.browsing import Visitor, another, code_sent
 from tests.world import (
     PASSWORD,
+    as_person,
     at_once,
     begun,
     code_at,
     csr,
     enrolled,
     filled,
+    invited,
     issued,
     next_policies,
     signed_in,
@@ -155,6 +161,21 @@ def test_a_forgotten_password_is_set_anew_by_the_link_and_every_session_ends(pet
     assert [code for code in platform_codes() if code.startswith("password:")] == ["password:forget", "password:change"]
 
 
+def test_no_session_holds_a_mails_link_and_its_cookie_goes_to_its_page_alone(petra, acme, ada):
+    invitation = path_of(invited(acme, ada))
+    for path, link in {"/password/new/": link_for(petra), "/invitation/": invitation.partition("link=")[2]}.items():
+        browser = Client()
+        assert browser.get(path, {"link": unquote(link)}, follow=True).status_code == 200
+        [cookie] = [cookie for name, cookie in browser.cookies.items() if name.endswith("-link")]
+        assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (path, True, "Lax")
+        assert cookie["max-age"] == 30 * 60
+        kept = [row.get_decoded() for row in SignedIn.objects.all()]
+        assert link not in str(kept)
+        assert unquote(link) not in str(kept)
+        browser.cookies[cookie.key] = "x" * 5000
+        assert browser.get(path).status_code == 409
+
+
 def test_known_and_unknown_names_get_the_same_answer_the_same_work_and_one_gets_a_mail(petra):
     answers = [forget(name) for name in (petra.subject, "nobody@acme.example")]
     texts = [re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", answer.content) for answer in answers]
@@ -246,8 +267,11 @@ def shown_secret(page) -> bytes:
 
 def test_an_authenticator_is_set_up_by_its_first_code_told_and_removed_with_the_password(petra):
     page = Visitor(petra).open("/account/").follow("Add an authenticator")
-    assert page.press("Show the QR code", label="Telephone", password="wrong").status == 422
-    page = page.press("Show the QR code", label="Telephone", password=PASSWORD)
+    assert page.press("Next", label="Telephone", password="wrong").status == 422
+    page = page.press("Next", label="Telephone", password=PASSWORD)
+    assert mail.outbox[-1].to == [petra.email]
+    assert page.press("Show the QR code", code=another(code_sent())).status == 422
+    page = page.press("Show the QR code", code=code_sent())
     secret = shown_secret(page)
     picture = page.visitor.client.get(f"{page.address}qr.svg")
     assert (picture["Content-Type"], picture["Cache-Control"]) == ("image/svg+xml", "no-store")
@@ -261,14 +285,114 @@ def test_an_authenticator_is_set_up_by_its_first_code_told_and_removed_with_the_
     deliver()
     assert "authenticator app was added" in mail.outbox[-1].body
     removing = done.follow("Remove Telephone")
-    assert removing.press("Remove authenticator", password="wrong").status == 422
-    removing.press("Remove authenticator", password=PASSWORD)
+    assert removing.press("Next", password="wrong").status == 422
+    removing = removing.press("Next", password=PASSWORD)
+    assert "Enter the code from your authenticator" in removing.text
+    assert removing.press("Remove authenticator", code=code_at(secret)).status == 422  # it was used to set it up
+    assert removing.press("Remove authenticator", code=code_at(secret, steps=1)).address == "/account/"
     with acting_as(petra.pk):
         assert enrolments.confirmed() == []
     assert [code for code in platform_codes() if code.startswith("enrolment:")] == [
         "enrolment:confirm",
         "enrolment:remove",
     ]
+
+
+def changing(person, way, row):
+    """Show the password, as somebody who knows nothing else; return the page that asks for a code."""
+    path = "/account/authenticators/add/" if way == "add" else f"/account/authenticators/{row.pk}/remove/"
+    named = {"label": "Theirs"} if way == "add" else {}
+    return Visitor(person).open(path).press("Next", password=PASSWORD, **named)
+
+
+@pytest.mark.parametrize("way", ["add", "remove"])
+def test_the_password_alone_adds_no_authenticator_and_takes_none_away(petra, owner, way):
+    row, secret = enrolled(petra)
+    page = changing(petra, way, row)
+    assert page.address == "/account/authenticators/code/"
+    assert "Enter the code from your authenticator" in page.text
+    assert mail.outbox == []  # a mailbox is no way round the app
+    word = "Show the QR code" if way == "add" else "Remove authenticator"
+    near = {code_at(secret, steps=steps) for steps in range(-2, 6)}
+    wrong = next(code for code in (f"{n:06}" for n in range(20)) if code not in near)
+    assert [page.press(word, code=wrong).status for _ in range(5)] == [422] * 5
+    assert page.press(word, code=code_at(secret)).status == 409
+    owner.execute("SELECT count(*) FILTER (WHERE removed_at IS NULL), count(*) FROM auth2fa_enrolment")
+    assert owner.fetchone() == (1, 1)
+    assert not {"enrolment:remove", "factor:spend"} & set(platform_codes())
+    assert not Errand.objects.filter(args=[str(petra.pk), "factor-removed"]).exists()
+
+
+@pytest.mark.parametrize("way", ["add", "remove"])
+def test_a_code_that_one_browser_was_given_does_nothing_for_another(petra, owner, way):
+    row, secret = enrolled(petra)
+    theirs, own = changing(petra, way, row), changing(petra, way, row)
+    change = changes.kept(own.visitor.client.session)
+    changes.answer(as_person(petra), change, code_at(secret))  # answered, and not yet spent
+    word = "Show the QR code" if way == "add" else "Remove authenticator"
+    before = everything(owner)
+    with pytest.raises(ChallengeOver):
+        changes.carry_out(theirs.visitor.client.session, as_person(petra), change)
+    assert everything(owner) == before
+    assert theirs.press(word, code=code_at(secret)).status == 422  # used once, for the other one
+    assert own.visitor.open(own.address).press(word, code=code_at(secret)).status == 200
+
+
+def test_a_mailbox_is_enough_no_more_once_there_is_an_authenticator(petra, owner):
+    page = changing(petra, "add", None)
+    code = code_sent()
+    enrolled(petra)
+    refused = page.press("Show the QR code", code=code)
+    assert refused.status == 409
+    owner.execute("SELECT count(*) FROM auth2fa_enrolment")
+    assert owner.fetchone() == (1,)
+    assert "factor:spend" not in platform_codes()
+
+
+def test_after_a_reset_the_mailbox_is_asked_and_a_new_code_can_be_had(petra, acme):
+    enrolled(petra)
+    with acting_as(petra.pk):
+        enrolments.reset(by=petra.pk, tenant=acme.pk)
+    page = changing(petra, "add", None)
+    first = code_sent()
+    assert page.press("Send a new code").status == 429
+    with clock.frozen(clock.now() + timedelta(seconds=61)):
+        page = page.press("Send a new code")
+        assert page.status == 200
+        if first != code_sent():
+            assert page.press("Show the QR code", code=first).status == 422
+        page = page.press("Show the QR code", code=code_sent())
+        assert shown_secret(page)
+
+
+def test_the_operators_command_resets_whom_no_administrator_may(vera, owner, capsys):
+    enrolled(vera)
+    before = everything(owner)
+    with pytest.raises(CommandError, match="nobody signs in here as nobody"):
+        call_command("reset_authenticators", username="nobody")
+    assert everything(owner) == before
+    call_command("reset_authenticators", username=" Vera@audit.example ")
+    assert "1 removed of Vera Lind" in capsys.readouterr().out
+    with acting_as(vera.pk):
+        assert enrolments.confirmed() == []
+    assert platform_codes().count("enrolment:reset") == 1
+    deliver()
+    assert mail.outbox[-1].to == [vera.email]
+
+
+def test_a_secret_is_shown_for_a_quarter_of_an_hour_and_counts_no_longer(petra, owner):
+    row = waiting(petra)
+    secret = enrolments.secret_of(row)
+    client = signed_in(Client(), petra)
+    path = f"/account/authenticators/{row.pk}/"
+    before = everything(owner)
+    with clock.frozen(clock.now() + timedelta(minutes=15, seconds=1)):
+        answers = [client.get(path), client.get(f"{path}qr.svg"), client.post(path, {"code": code_at(secret)})]
+        with pytest.raises(EnrolmentOver), acting_as(petra.pk):
+            enrolments.confirm(row.pk, code_at(secret))
+    assert [answer.status_code for answer in answers] == [409] * 3
+    assert everything(owner) == before
+    assert client.get(path).status_code == 200
 
 
 def test_five_wrong_first_codes_end_the_set_up_over_http(petra):
@@ -339,8 +463,8 @@ def test_who_has_no_authenticator_is_told_before_the_work_and_comes_back_to_the_
     draft = begun(petra, acme, source=source)
     step = f"/t/acme/requests/{draft.pk}/key/"
     page = Visitor(petra).open(step)
-    page = page.follow("Set up your authenticator")
-    page = page.press("Show the QR code", label="Telephone", password=PASSWORD)
+    page = page.follow("Set up your authenticator").press("Next", label="Telephone", password=PASSWORD)
+    page = page.press("Show the QR code", code=code_sent())
     back = page.press("Finish set-up", code=code_at(shown_secret(page)))
     assert back.address == step
     assert "Set up your authenticator" not in back.text
@@ -362,5 +486,6 @@ def test_who_goes_on_without_one_keeps_the_draft_and_is_told_at_the_end(petra, a
 
 def test_an_address_that_leads_elsewhere_is_not_where_set_up_ends(petra):
     page = Visitor(petra).open("/account/authenticators/add/?next=https://evil.example/")
-    page = page.press("Show the QR code", label="Telephone", password=PASSWORD)
+    page = page.press("Next", label="Telephone", password=PASSWORD)
+    page = page.press("Show the QR code", code=code_sent())
     assert page.press("Finish set-up", code=code_at(shown_secret(page))).address == "/account/"

@@ -1,11 +1,13 @@
 """Joining a tenant: by an invitation that its addressee takes, once, and by nothing else."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from django.core import mail
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from portal.foundation import clock
@@ -28,7 +30,9 @@ from portal.foundation.access.words import harmless
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
+from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import Tenant
 from tests.portal.test_every_url import everything
 from tests.web.browsing import Visitor
 from tests.world import PASSWORD, at_once, invited, serving, signed_in
@@ -36,6 +40,8 @@ from tests.world import PASSWORD, at_once, invited, serving, signed_in
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NEW = "new@acme.example"
+LONG = f"{'a' * 60}@{'.'.join(['b' * 60] * 3)}.bcd.example"
+"""255 characters, and right but for their number."""
 
 
 def deliver() -> None:
@@ -250,6 +256,75 @@ def test_one_address_is_not_flooded_by_withdrawing_and_inviting_again(acme, ada)
         invited(acme, ada)
 
 
+def test_one_address_is_not_flooded_by_sending_again_all_day(acme, ada, owner):
+    """Three mails a day, whichever of its invitations they belong to; the day after there are more."""
+    start = clock.now()
+    with clock.frozen(start):
+        invitation = invited(acme, ada)
+    for minutes in (16, 32):
+        with clock.frozen(start + timedelta(minutes=minutes)), acting_for(acme.pk):
+            services.resend(invitation.pk, by=ada.pk)
+    before = everything(owner)
+    with clock.frozen(start + timedelta(hours=23)):
+        with pytest.raises(InvitedTooOften) as refused, acting_for(acme.pk):
+            services.resend(invitation.pk, by=ada.pk)
+        assert everything(owner) == before
+        assert refused.value.seconds == 3600
+        with acting_for(acme.pk):
+            services.withdraw(invitation.pk, by=ada.pk)
+        before = everything(owner)
+        with pytest.raises(InvitedTooOften):
+            invited(acme, ada)
+        assert everything(owner) == before
+    with clock.frozen(start + timedelta(hours=24, minutes=1)):
+        invited(acme, ada)
+
+
+@pytest.mark.parametrize("state", ["suspended", "closed"])
+def test_an_invitation_into_a_tenant_at_rest_seats_nobody(acme, ada, hank, olu, owner, state):
+    known, new = invited(acme, ada, email=hank.email), invited(acme, ada)
+    if state == "suspended":
+        tenancy.suspend_tenant(acme, "Unpaid.", by=olu.pk)
+    else:
+        with clock.frozen(clock.now() - timedelta(days=8)):
+            tenancy.close_tenant(acme, 7, "Over.", by=olu.pk)
+    clients = {known: signed_in(Client(), hank), new: Client()}
+    before = everything(owner)
+    for invitation, client in clients.items():
+        shown = client.get(path_of(invitation), follow=True)
+        answered = client.post("/invitation/", {"name": "New Person", "new": "a few odd words here"})
+        assert (shown.status_code, answered.status_code) == (409, 409)
+        assert b"invitation-over" in shown.content
+    with pytest.raises(InvitationOver), acting_for(acme.pk, person=hank.pk):
+        services.accept(known.pk, hank)
+    assert everything(owner) == before
+
+
+def test_a_suspension_that_is_under_way_when_somebody_accepts_counts(acme, ada, hank):
+    invitation = invited(acme, ada, email=hank.email)
+    settled = Barrier(2)
+
+    def join():
+        settled.wait(10)
+        try:
+            with acting_for(acme.pk, person=hank.pk):
+                services.accept(invitation.pk, hank)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Tenant.objects.filter(pk=acme.pk).update(suspended_at=clock.now())
+            joining = pool.submit(join)
+            settled.wait(10)
+            with pytest.raises(TimeoutError):
+                joining.result(timeout=0.5)
+        with pytest.raises(InvitationOver):
+            joining.result(timeout=10)
+    assert roles_of(acme, hank) == []
+    assert codes(acme)[-1] == "invitation:make"
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -298,6 +373,7 @@ def test_the_worker_that_writes_links_signs_like_the_web_and_shares_nothing_else
         ({"email": "DAN@acme.example"}, AlreadyMember),
         ({"email": NEW}, AlreadyInvited),
         ({"email": "a@b"}, NotAnAddress),
+        ({"email": LONG}, NotAnAddress),
         ({"email": "a@b.example\nBcc: c@d.example"}, NotAnAddress),
         ({"name": " "}, NameNotReadable),
         ({"name": "A\u202eB"}, NameNotReadable),

@@ -11,9 +11,11 @@ from string import Formatter
 from uuid import UUID
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.db.backends.utils import CursorWrapper
 from django.test import Client, RequestFactory
+from django.test.client import FakePayload
 
 import auth2fa
 import lifecycle
@@ -35,8 +37,10 @@ from lifecycle.policies.rules import RULES, Broken, PolicyForbids, Proposal, Sou
 from portal.foundation.access.errors import InvitedTooOften, TooManyInvitations
 from portal.foundation.errors import Absent, Conflict, Denied, Refusal
 from portal.foundation.tenancy.errors import NotHere
+from portal.web.middleware import LARGEST_BODY
 from portal.web.problems import answer
 from tests.portal.broken_urls import SECRET
+from tests.world import signed_in
 
 BROKEN = pytest.mark.urls("tests.portal.broken_urls")
 
@@ -286,6 +290,41 @@ def test_a_form_beyond_all_limits_is_a_plain_400(visitor, sent):
     shown = visitor.post("/post/", **sent)
     assert shown.status_code == 400
     assert "not-understood" in shown.content.decode()
+
+
+TOO_MUCH = [
+    {"CONTENT_LENGTH": str(LARGEST_BODY + 1)},
+    {"CONTENT_LENGTH": "9" * 5000},
+    {"CONTENT_LENGTH": "-1"},
+    {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"},
+]
+
+
+@BROKEN
+@pytest.mark.parametrize("environment", TOO_MUCH, ids=["too large", "no number", "negative", "chunked"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_body_that_is_too_large_is_refused_before_a_byte_of_it_is_read_or_kept(visitor, environment, accept):
+    """It asks neither the session nor the database, which this test has not."""
+
+    class Untouched(FakePayload):
+        def read(self, *_size: int) -> bytes:
+            raise AssertionError("the body was read")
+
+    environment = {**environment, "wsgi.input": Untouched(), "HTTP_ACCEPT": accept}
+    shown = visitor.post("/post/", {"file": SimpleUploadedFile("a", b"x")}, **environment)
+    assert shown.status_code == 413
+    assert shown["Content-Type"] == {"text/html": "text/html; charset=utf-8"}.get(accept, "application/problem+json")
+    for part in ("too-much-sent", "larger than 4 MB", "choose a smaller file", shown["X-Request-ID"]):
+        assert part in shown.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_large_but_not_too_large_comes_to_its_page(petra, acme):
+    client = signed_in(Client(), petra)
+    whole = {"file": SimpleUploadedFile("a.pem", b"x" * (3 * 1024 * 1024))}
+    shown = client.post("/t/acme/certificates/upload/", whole)
+    assert shown.status_code == 422
+    assert "too-much-sent" not in shown.content.decode()
 
 
 @pytest.mark.django_db

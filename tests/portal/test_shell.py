@@ -14,7 +14,7 @@ from django.test import Client
 
 from portal.foundation import clock
 from tests.plugins.services import ROOT
-from tests.world import PASSWORD, signed_in
+from tests.world import PASSWORD, at_domains, signed_in, submitted
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +101,28 @@ def test_a_session_ends_after_half_a_day_however_busy_it_was(inside):
     with later(minutes=12 * 60 + 1):
         assert inside.get("/t/acme/").status_code == 302
         assert "_auth_user_id" not in inside.session
+
+
+def test_a_page_that_asks_again_and_again_by_itself_keeps_no_idle_session_alive(inside, petra, acme):
+    """Neither the page of a request nor that of its domains."""
+    waits, looks = submitted(petra, acme), at_domains(petra, acme)
+    polled = [f"/t/acme/requests/{waits.pk}/status/", f"/t/acme/requests/{looks.pk}/domains/"]
+    seen = inside.session["seen"]
+    for minutes in range(5, 30, 5):
+        with later(minutes=minutes):
+            answers = [inside.get(path, headers={"HX-Request": "true"}).status_code for path in polled]
+        assert answers == [200, 200]
+        assert inside.session["seen"] == seen
+    with later(minutes=31):
+        assert inside.get(polled[0], headers={"HX-Request": "true"}).status_code == 302
+        assert "_auth_user_id" not in inside.session
+
+
+def test_a_link_that_htmx_follows_is_a_sign_of_a_person(inside):
+    seen = inside.session["seen"]
+    with later(minutes=20):
+        assert inside.get("/t/acme/", headers={"HX-Request": "true", "HX-Boosted": "true"}).status_code == 200
+    assert inside.session["seen"] > seen
 
 
 def test_an_ended_session_does_nothing_with_what_was_posted(inside, owner):

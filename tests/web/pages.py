@@ -172,14 +172,17 @@ def _account(world: World) -> Iterator[Visit]:
     weak = {"old": PASSWORD, "new": "short"}
     yield Visit("password-change", "too weak", petra, "/account/password/", "Change password", weak, 422)
     yield Visit("authenticator-add", "empty", petra, "/account/authenticators/add/")
-    yield Visit("authenticator-add", "refused", petra, "/account/authenticators/add/", "Show the QR code", status=422)
+    yield Visit("authenticator-add", "refused", petra, "/account/authenticators/add/", "Next", status=422)
+    named = {"label": "Spare", "password": PASSWORD}
+    yield Visit("authenticator-code", "from the app", petra, "/account/authenticators/add/", "Next", named)
+    yield Visit("authenticator-code", "by e-mail", jonas, "/account/authenticators/add/", "Next", named)
     setting_up = f"/account/authenticators/{waiting(dan).pk}/"
     yield Visit("authenticator", "waiting for the first code", dan, setting_up)
     yield Visit("authenticator", "refused", dan, setting_up, "Finish set-up", {"code": "1"}, 422)
     removing = f"/account/authenticators/{kept.pk}/remove/"
     yield Visit("authenticator-remove", "asks for the password", petra, removing)
     wrong = {"password": "wrong"}
-    yield Visit("authenticator-remove", "refused", petra, removing, "Remove authenticator", wrong, 422)
+    yield Visit("authenticator-remove", "refused", petra, removing, "Next", wrong, 422)
     yield Visit("password-forgotten", "empty", None, "/password/forgotten/")
     yield Visit("password-forgotten", "refused", None, "/password/forgotten/", "Send the link", status=422)
     asked = {"username": "petra@acme.example"}

@@ -41,7 +41,9 @@ LIFETIME = timedelta(days=7)
 MOST_AN_HOUR = 1000
 """Mails that one tenant can have sent to strangers within an hour."""
 MOST_A_DAY = 3
-"""Invitations of one tenant to one address within a day, withdrawn ones included."""
+"""Mails of one tenant to one address within a day: invitations, withdrawn ones included, and what was sent again."""
+LONGEST_ADDRESS = 254
+"""Characters: what fits into a path (RFC 5321 4.5.3.1.3)."""
 BETWEEN_MAILS = timedelta(minutes=15)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _AT_ONCE = 50  # rows in one statement
@@ -65,6 +67,8 @@ def offered_roles() -> tuple[Role, ...]:
 def plain_address(email: str) -> str:
     """Return *email* as it is compared and kept; raise `NotAnAddress` if it is none."""
     plain = email.strip().lower()
+    if len(plain) > LONGEST_ADDRESS:
+        raise NotAnAddress(email=email[:100])
     try:
         _address(plain)
     except ValidationError:
@@ -128,6 +132,7 @@ def resend(invitation_id: UUID, *, by: UUID) -> None:
     now = clock.now()
     if invitation.sent_at and invitation.sent_at + BETWEEN_MAILS > now:
         raise InvitedTooOften(email=invitation.email, seconds=_seconds(invitation.sent_at + BETWEEN_MAILS - now))
+    _judge_addresses([invitation.email])
     invitation.sent_at, invitation.expires_at = now, now + LIFETIME
     invitation.save(update_fields=["sent_at", "expires_at"])
     record(actor=by, code="invitation:resend", subject=invitation.pk)
@@ -144,8 +149,11 @@ def accept(invitation_id: UUID, person: User) -> None:
     """Seat *person*, whom the unit of work acts for, in the roles that the invitation holds; once.
 
     Raises `InvitationOver`, or `InvitedAsAnother` unless the account has the address that
-    the link was sent to: a link that was passed on seats nobody.
+    the link was sent to: a link that was passed on seats nobody.  A tenant at rest seats
+    nobody either.
     """
+    if _take_turns().rests(clock.now()):
+        raise InvitationOver
     invitation = _locked(invitation_id)
     if person.email.strip().lower() != invitation.email:
         raise InvitedAsAnother
@@ -163,10 +171,10 @@ def accept(invitation_id: UUID, person: User) -> None:
 
 def standing(invitation_id: UUID) -> Invitation:
     """Return an invitation that could be accepted now; raise `InvitationOver` otherwise."""
-    found = Invitation.objects.filter(
-        pk=invitation_id, taken_at=None, withdrawn_at=None, expires_at__gt=clock.now()
-    ).first()
-    if found is None:
+    now = clock.now()
+    open_ones = Invitation.objects.filter(pk=invitation_id, taken_at=None, withdrawn_at=None, expires_at__gt=now)
+    found = open_ones.select_related("tenant").first()
+    if found is None or found.tenant.rests(now):
         raise InvitationOver
     return found
 
@@ -193,9 +201,12 @@ def _checked(invitee: Invitee) -> Invitee:
     return Invitee(name, plain_address(invitee.email), tuple(sorted(set(invitee.roles))))
 
 
-def _take_turns() -> None:
-    """Let one act of inviting happen at a time in a tenant, so that a race sends no more than the pace allows."""
-    Tenant.objects.select_for_update(no_key=True).get(pk=current_tenant_id())
+def _take_turns() -> Tenant:
+    """Let one act of inviting or joining happen at a time in a tenant; return the tenant as it is now.
+
+    So a race sends no more than the pace allows, and nobody joins while their address is invited anew.
+    """
+    return Tenant.objects.select_for_update(no_key=True).get(pk=current_tenant_id())
 
 
 def _judge_pace(more: int) -> None:
@@ -209,11 +220,16 @@ def _judge_pace(more: int) -> None:
 
 
 def _judge_addresses(emails: Sequence[str]) -> None:
+    """Count each address's mails in the journal, whichever of its invitations they belong to."""
     now = clock.now()
-    recent = Invitation.objects.filter(email__in=emails, invited_at__gt=now - _DAY).order_by("-invited_at")
+    recent = Invitation.objects.filter(email__in=emails, sent_at__gt=now - _DAY)
+    addressee = {str(pk): email for pk, email in recent.values_list("pk", "email")}
+    sent = AuditEvent.objects.filter(
+        code__in=["invitation:make", "invitation:resend"], subject__in=list(addressee), at__gt=now - _DAY
+    )
     moments: dict[str, list[datetime]] = {}
-    for email, at in recent.values_list("email", "invited_at"):
-        moments.setdefault(email, []).append(at)
+    for subject, at in sent.order_by("-at").values_list("subject", "at"):
+        moments.setdefault(addressee[subject], []).append(at)
     for email, times in moments.items():
         if len(times) >= MOST_A_DAY:
             raise InvitedTooOften(email=email, seconds=_seconds(times[MOST_A_DAY - 1] + _DAY - now))

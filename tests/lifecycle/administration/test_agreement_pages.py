@@ -38,6 +38,25 @@ def test_a_new_version_is_previewed_compared_and_then_asked_for_by_the_very_next
     assert asked.fields()["consent"].get("checked") is None
 
 
+@pytest.mark.parametrize(("lines", "compared"), [(500, True), (501, False)])
+def test_texts_of_many_lines_are_shown_whole_and_not_compared(owner, acme, ada, lines, compared):
+    old, new = ("\n".join(f"{word} {number % 7}" for number in range(lines)) for word in ("Old", "New"))
+    published(ada, ENGLISH, text=old)
+    page = Visitor(ada).open(ENGLISH)
+    before = everything(owner)
+
+    review = page.press("Review the text", text="\n".join(new.splitlines()[:500]))
+
+    assert everything(owner) == before
+    assert any(element.tag in {"ins", "del"} for element in review.tree.iter()) is compared
+    assert ("too long to be compared" in review.text) is not compared
+    assert " ".join(old.split()) in review.text or compared
+    assert " ".join(new.splitlines()[:500]) in review.text
+    review.press("Publish this version")
+    with acting_for(acme.pk):
+        assert SubscriberAgreement.in_force("subscriber").version == 3
+
+
 def test_who_accepted_is_listed_narrowed_and_exported(acme, ada, petra, dan):
     asked = submitted(petra, acme)
     submitted(dan, acme)

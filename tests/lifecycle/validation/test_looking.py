@@ -12,7 +12,7 @@ from lifecycle.validation import evidence, looking, services, tasks
 from lifecycle.validation.caa import Answer, LookupFailed, Reason, Record, climb, permits
 from lifecycle.validation.models import CaaCheck
 from lifecycle.validation.resolver import MOST_RECORDS
-from lifecycle.validation.selectors import FRESH, is_fresh, newest, state_of
+from lifecycle.validation.selectors import FRESH, PAUSE, is_fresh, newest, state_of
 from lifecycle.validation.states import UNVERIFIED, CaaState
 from lifecycle.validation.words import WORDS, told
 from portal.foundation import clock
@@ -139,14 +139,15 @@ def test_a_failed_name_can_be_tried_again_and_the_newest_look_counts(acme, petra
     assert failed.evidence["asked"] == ["www.demo.test"]
     assert failed.evidence["detail"] == "a detail"
 
-    [again] = ask(acme, petra, "www.demo.test")
+    with clock.frozen(failed.checked_at + PAUSE + timedelta(seconds=1)):
+        [again] = ask(acme, petra, "www.demo.test")
     assert again.pk != failed.pk
     work(Zone())
     with acting_for(acme.pk):
         assert CaaCheck.objects.get(pk=failed.pk).state == CaaState.FAILED
         assert newest(["www.demo.test"], OURS)["www.demo.test"].state == CaaState.VERIFIED
 
-    with acting_for(acme.pk):
+    with clock.frozen(again.asked_at + timedelta(seconds=1)), acting_for(acme.pk):
         looks, _new = looking.opened(["www.demo.test"], OURS, by="test", about="")
     with acting_for(acme.pk):
         assert newest(["www.demo.test"], OURS)["www.demo.test"].pk == looks[0].pk
@@ -163,6 +164,22 @@ def test_a_fresh_look_or_one_under_way_is_not_repeated(acme, petra):
     assert (third.pk, third.state) == (first.pk, CaaState.VERIFIED)
     assert not promised().exists()
     assert told_in_journal(acme) == [("caa:ask", "www.demo.test"), ("caa:permit", "www.demo.test")]
+
+
+def test_a_name_whose_look_failed_is_left_alone_for_a_while_and_others_are_not(acme, petra, owner):
+    ask(acme, petra, "www.demo.test")
+    work(Zone({"www.demo.test": failing("www.demo.test")}))
+    failed = rows(acme)["www.demo.test"]
+    before = everything(owner)
+
+    assert [look.pk for look in ask(acme, petra, "www.demo.test", "WWW.demo.test")] == [failed.pk]
+    with clock.frozen(failed.checked_at + PAUSE - timedelta(milliseconds=1)):
+        assert [look.pk for look in ask(acme, petra, "www.demo.test")] == [failed.pk]
+
+    assert everything(owner) == before
+    assert [look.state for look in ask(acme, petra, "www.demo.test", "api.demo.test")] == ["failed", "verifying"]
+    [other] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
+    assert other.state == CaaState.VERIFYING
 
 
 def test_a_look_that_nobody_answered_is_promised_once_more(acme, petra):
