@@ -190,7 +190,8 @@ def test_the_file_is_what_openssl_reads_and_opens_with_its_password_only(portal,
 
     assert openssl("pkey", "-in", file, "-passin", f"pass:{PASSWORD}", "-noout").returncode == 0
     assert openssl("pkey", "-in", file, "-passin", f"pass:{PASSWORD}!", "-noout").returncode != 0
-    with pytest.raises(ValueError, match=r"password|decrypt"):
+    # one wrong password in 256 leaves padding that looks right, and nonsense behind it
+    with pytest.raises(ValueError, match=r"password|decrypt|deserialize"):
         load_pem_private_key(file.read_bytes(), PASSWORD.lower().encode())
     form = openssl("asn1parse", "-in", file).stdout
     for part in ("PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc"):
