@@ -37,7 +37,8 @@ TYPED = {
     "ends_from": "2027-02-01",
     "ends_until": "2026-12-31",
 }
-SEARCHED = ("petra", "host-77.example", "example.com", "zone-7.example", "nobody", "7a", "0x" + "a" * 40, "f" * 64, "h")
+# what most of a tenant answers to is not here: PostgreSQL rightly reads all keys for it, and how often it does is chance
+SEARCHED = ("petra", "host-77.example", "zone-7.example", "nobody", "7a", "0x" + "a" * 40, "f" * 64)
 
 _CROWD = """
 SET session_replication_role = replica;
@@ -113,7 +114,7 @@ def _queries(page: Page, most_orders: int) -> Iterator[dict[str, str]]:
     filters = [{}, *({name: value} for name, values in fields.items() for value in {values[0]: 1, values[-1]: 1})]
     if "certificates" in page.address:
         yield from ({"q": text} for text in SEARCHED)
-        yield {"q": "example.com", "sort": "name"}
+        yield {"q": "zone-7.example", "sort": "name"}
     for order, narrowed in product(orders, filters):
         yield {**narrowed, **({"sort": order} if order else {})}
     for order in orders:
