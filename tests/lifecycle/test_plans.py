@@ -37,7 +37,7 @@ TYPED = {
     "ends_from": "2027-02-01",
     "ends_until": "2026-12-31",
 }
-# what most of a tenant answers to is not here: PostgreSQL rightly reads all keys for it, and how often it does is chance
+# what most of a tenant answers to is not here: all keys are rightly read for it, and how often that is so is chance
 SEARCHED = ("petra", "host-77.example", "zone-7.example", "nobody", "7a", "0x" + "a" * 40, "f" * 64)
 
 _CROWD = """
