@@ -6,7 +6,7 @@ VAR ?= var
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check bench format lock install install-test front-end
+.PHONY: help demo demo-reset test check soak bench format lock install install-test front-end
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,10 @@ test: install-test front-end  ## everything CI does: style, types, contracts, mi
 	$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --junit-xml=var/test-results.xml $(ARGS)
 
 check: test  ## the same as test
+
+soak: install-test front-end  ## every fault as often as docs/reliability.md promises, and a long walk over the request machine
+	mkdir -p var
+	$(bin)/python -m pytest tests/drills tests/stateful --soak $(ARGS)
 
 bench: install-test  ## what one issuance costs, and a page with a million certificates (docs/performance.md)
 	@exec $(bin)/python -m tests.bench $(ARGS)
