@@ -8,7 +8,7 @@ somebody who cannot mend it.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -119,6 +119,32 @@ class Server:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Whose word about the client is taken: by address, or by coming through our unix socket."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    unix: bool = False
+
+    @classmethod
+    def from_text(cls, text: str) -> "Proxies":
+        """Read `unix`, `192.0.2.1`, `2001:db8::/64`, with commas between; a network with host bits is a slip."""
+        words = [each.strip() for each in text.split(",")]
+        try:
+            networks = tuple(ip_network(word) for word in words if word != "unix")
+        except ValueError as error:
+            raise ValueError("is not of the form unix,192.0.2.1,2001:db8::/64") from error
+        if any(network.prefixlen == 0 for network in networks):
+            raise ValueError("trusts everybody; name the proxies alone")
+        return cls(networks, "unix" in words)
+
+    def trust(self, address: str) -> bool:
+        """Whether *address*, empty for a connection through a unix socket, is a trusted proxy's."""
+        if not address:
+            return self.unix
+        return _is_address(address) and any(ip_address(address) in network for network in self.networks)
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -131,6 +157,7 @@ def _is_address(text: str) -> bool:
 class Config:
     service: str
     origin: str
+    trusted_proxies: Proxies
     secret_key: str = field(repr=False)
     factor_key: bytes = field(repr=False)
     database: Database
@@ -148,6 +175,8 @@ class Config:
     demo: bool
     demo_zone: str
     log_level: str
+    calls_of_token: int
+    calls_of_tenant: int
 
     @property
     def host(self) -> str:
@@ -243,6 +272,7 @@ def read(environment: Mapping[str, str]) -> Config:
     config = {
         "service": service,
         "origin": origin,
+        "trusted_proxies": reading.parsed("PORTAL_TRUSTED_PROXIES", Proxies.from_text, "") or Proxies(),
         "secret_key": reading.secret("PORTAL_SECRET_KEY_FILE"),
         "factor_key": reading.secret("PORTAL_FACTOR_KEY_FILE").encode(),
         "database": database,
@@ -260,6 +290,8 @@ def read(environment: Mapping[str, str]) -> Config:
         "demo": demo,
         "demo_zone": reading.text("PORTAL_DEMO_ZONE", ""),
         "log_level": reading.one_of("LOG_LEVEL", LEVELS, "INFO"),
+        "calls_of_token": reading.parsed("API_CALLS_OF_TOKEN", _calls, "300"),
+        "calls_of_tenant": reading.parsed("API_CALLS_OF_TENANT", _calls, "1200"),
     }
     if reading.faults:
         raise Misconfigured("The portal cannot start:\n" + "\n".join(f"  - {fault}" for fault in reading.faults))
@@ -301,6 +333,13 @@ def _key_id(text: str) -> str:
     if len(digits) % 2 or len(digits) > 64 or set(digits) - set("0123456789abcdef"):  # noqa: PLR2004 - 32 bytes
         raise ValueError("is no CKA_ID: pairs of hexadecimal digits, 64 at most")
     return digits
+
+
+def _calls(text: str) -> int:
+    """Read how many calls of the API are let through in a minute."""
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000_000:  # noqa: PLR2004 - no machine answers more
+        raise ValueError("is no number of calls a minute, from 1 to 1000000")
+    return int(text)
 
 
 def _folder(text: str) -> str:

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "portal.foundation.access",
     "portal.foundation.audit",
     "portal.foundation.outbox",
+    "portal.foundation.api",
     "auth2fa",
     "lifecycle.policies",
     "lifecycle.authorities",
@@ -47,9 +48,13 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",
     "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "portal.api",
 ]
 
 MIDDLEWARE = [
+    "portal.foundation.hops.Hops",
     "portal.web.middleware.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -155,6 +160,30 @@ TEMPLATES = [
         },
     }
 ]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # the middleware knows tokens; a session opens nothing here
+    "DEFAULT_PERMISSION_CLASSES": [],  # `program_guard` around each view
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Certificate portal",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": r"/api/v1/t/\{tenant\}",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "PREPROCESSING_HOOKS": ["portal.api.schema.only_the_api"],
+    "POSTPROCESSING_HOOKS": ["portal.api.schema.what_all_operations_share"],
+    "APPEND_COMPONENTS": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    "SECURITY": [{"token": []}],
+}
 
 if config.mail.scheme == "file":
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

@@ -17,6 +17,7 @@ handler500 = "portal.web.problems.accident"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", guard(Open.SIGNED_IN, require_safe(home.home)), name="home"),
     path("", include("auth2fa.urls")),
+    path("api/v1/", include("portal.api.urls")),
     path("t/<slug:tenant>/", guard(Permission.TENANT_ENTER, require_safe(home.tenant_home)), name="tenant-home"),
     path("t/<slug:tenant>/", include("lifecycle.wizards.urls")),
     path("t/<slug:tenant>/people/", include("auth2fa.people.urls")),

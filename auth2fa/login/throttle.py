@@ -6,10 +6,10 @@ that exist and names that do not are counted alike.  While somebody has to wait,
 even the right password is looked at; the waits are capped, because they also hit the
 person whose name a stranger is guessing with.
 
-The address is the connection's own (`REMOTE_ADDR`).  Headers that name another one are
-not believed: without a list of trusted proxies anybody could write them.  An IPv6
-address counts as its /64, which is what one customer gets.  A connection without an
-address (a unix socket) is counted by name alone.
+The address is the client's as `portal.foundation.hops` finds it, which believes headers
+of trusted proxies alone.  An IPv6 address counts as its /64, which is what one customer
+gets.  A client without an address (a unix socket that nobody is trusted behind) is
+counted by name alone.
 """
 
 import hmac

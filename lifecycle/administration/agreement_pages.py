@@ -22,11 +22,11 @@ from lifecycle.policies.errors import AgreementChangedMeanwhile, NothingChanged
 from lifecycle.policies.models import FALLBACK, AgreementAcceptance, SubscriberAgreement
 from lifecycle.policies.services import publish_agreement
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.wizards import tables
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import names_of
 from portal.foundation.access.models import User
 from portal.foundation.errors import Refusal
+from portal.foundation.lists import tables
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest

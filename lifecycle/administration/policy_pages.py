@@ -13,10 +13,10 @@ from lifecycle.authorities.models import CertificateProfile
 from lifecycle.policies import selectors
 from lifecycle.policies.asks import CERTIFYING, Asks
 from lifecycle.policies.models import Policy
-from lifecycle.wizards import tables
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip, names_of
 from portal.foundation.access.permissions import Permission
+from portal.foundation.lists import tables
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest

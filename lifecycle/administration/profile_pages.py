@@ -24,10 +24,10 @@ from lifecycle.policies import selectors
 from lifecycle.policies.asks import Asks
 from lifecycle.policies.rules import LONGEST_LIFE, in_force
 from lifecycle.policies.standing import Standing, complaints_about
-from lifecycle.wizards import tables
 from lifecycle.wizards.presentation import names_of
 from portal.foundation import clock
 from portal.foundation.errors import Refusal
+from portal.foundation.lists import tables
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest

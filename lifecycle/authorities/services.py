@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cryptography import x509
@@ -18,7 +19,9 @@ from portal.foundation import clock
 from portal.foundation.audit.models import record
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
-from portal.foundation.token import Token
+
+if TYPE_CHECKING:
+    from portal.foundation.token import Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +38,7 @@ class Plan:
 
 
 def create_authority(
-    tenant: Tenant, plan: Plan, token: Token, *, by: str, parent: CertificateAuthority | None = None
+    tenant: Tenant, plan: Plan, token: "Token", *, by: str, parent: CertificateAuthority | None = None
 ) -> CertificateAuthority:
     """Make a key in the token and a certificate for it: self-signed, or signed by *parent*'s key in the same token.
 
@@ -82,7 +85,7 @@ def _subject(plan: Plan) -> x509.Name:
     )
 
 
-def _superior(tenant: Tenant, parent: CertificateAuthority, token: Token) -> ceremony.Superior:
+def _superior(tenant: Tenant, parent: CertificateAuthority, token: "Token") -> ceremony.Superior:
     place = shards.next_place(tenant.pk, parent.pk)
     return ceremony.Superior(
         certificate=parent.certificate,

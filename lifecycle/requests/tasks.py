@@ -1,7 +1,7 @@
 """Doorways for the workers: they find out what an errand means and call it.  No decisions here."""
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from lifecycle.authorities.backends.base import AuthorityNotReached
@@ -12,13 +12,16 @@ from portal.config import config
 from portal.foundation.outbox.drain import WorldAway
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand, vital
-from portal.foundation.token import Token, TokenNotReached, token_at
+from portal.foundation.token import TokenNotReached, token_at
 from portal.foundation.token.circuit import State
+
+if TYPE_CHECKING:
+    from portal.foundation.token import Token
 
 __all__ = ["execute_request", "look_again", "revoke_compromised", "send_notice"]
 
 
-def _token() -> Token:
+def _token() -> "Token":
     return token_at(config.pkcs11_module, config.pkcs11_token, config.pkcs11_pin_file)
 
 

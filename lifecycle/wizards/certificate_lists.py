@@ -19,14 +19,14 @@ from lifecycle.certificates.models import Certificate, Source, Status
 from lifecycle.certificates.selectors import Wanted
 from lifecycle.requests import proposals
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.wizards import narrowing, tables
 from lifecycle.wizards import presentation as shown
 from lifecycle.wizards.inventory import Offers
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.sight import certificates_visible_to as visible
 from lifecycle.wizards.sight import requests_visible_to
 from portal.foundation import clock
 from portal.foundation.access.permissions import Permission
+from portal.foundation.lists import narrowing, tables
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -81,6 +81,7 @@ class CertificateFilters(narrowing.Filters):
         ("-expires", gettext_lazy("Expires last")),
     )
     DEFAULT_SORT = "-issued"
+    BESIDES = {"q": "A name, e-mail address, domain, serial number or fingerprint, or the beginning of one."}
 
     def __init__(self, request: TenantRequest, area: str, profiles: Sequence[CertificateProfile]) -> None:
         super().__init__(request.GET)
@@ -148,10 +149,10 @@ def certificate_list(request: TenantRequest, area: str = "") -> HttpResponse:
     if numbered := _request_numbered(request):
         return redirect("request-page", tenant=request.tenant.slug, pk=numbered)
     with acting_for(request.tenant.pk):
-        profiles = _profiles(area)
+        profiles = profiles_of(area)
         filters = CertificateFilters(request, area, profiles)
         found = proposals.with_request_under_way(selectors.inventory(filters.wanted())).defer(*HEAVY)
-        by, descending = _order(filters)
+        by, descending = order_of(filters)
         page = page_of(found, by=by, descending=descending, asked=request.GET)
         offers = Offers.read(request)
         may = request.seat.permissions
@@ -174,8 +175,8 @@ def certificate_list(request: TenantRequest, area: str = "") -> HttpResponse:
 def certificate_export(request: TenantRequest, area: str = "") -> HttpResponse:
     """What the list shows, filtered and sorted alike, as CSV; where rows are left out, the last line says so."""
     with acting_for(request.tenant.pk):
-        filters = CertificateFilters(request, area, _profiles(area))
-        by, descending = _order(filters)
+        filters = CertificateFilters(request, area, profiles_of(area))
+        by, descending = order_of(filters)
         sign = "-" if descending else ""
         found = selectors.inventory(filters.wanted()).defer(*HEAVY).order_by(f"{sign}{by}", f"{sign}pk")
         rows = list(found[: MOST_EXPORTED + 1])
@@ -206,7 +207,7 @@ def _cells(row: Certificate, owner: str) -> list[object]:
     ]
 
 
-def _order(filters: CertificateFilters) -> tuple[str, bool]:
+def order_of(filters: CertificateFilters) -> tuple[str, bool]:
     return COLUMNS[filters.sort.removeprefix("-")], filters.sort.startswith("-")
 
 
@@ -220,7 +221,7 @@ def _request_numbered(request: TenantRequest) -> UUID | None:
     return found.pk if found else None
 
 
-def _profiles(area: str) -> list[CertificateProfile]:
+def profiles_of(area: str) -> list[CertificateProfile]:
     """The newest version of every profile; raises `NotHere` for an area that none of them is of."""
     profiles = CertificateProfile.objects.all_in_force()
     if area and area not in {one.area for one in profiles}:

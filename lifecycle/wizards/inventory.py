@@ -171,12 +171,17 @@ def _subjects(certificate: Certificate) -> list[UUID]:
 
 def certificate_download(request: TenantRequest, pk: UUID, form: str) -> HttpResponse:
     """The certificate in one of the forms of `exports.FORMATS` (1.R30, 2.R18)."""
+    with acting_for(request.tenant.pk):
+        return file_of(request, pk, form)
+
+
+def file_of(request: TenantRequest, pk: UUID, form: str) -> HttpResponse:
+    """The file, for whoever may see the certificate; in the caller's unit of work."""
     chosen = exports.FORMATS.get(form)
     if chosen is None:
         raise NotHere
-    with acting_for(request.tenant.pk):
-        certificate = certificate_of(request, pk)
-        chain = exports.chain_of(certificate)
+    certificate = certificate_of(request, pk)
+    chain = exports.chain_of(certificate)
     content = chosen.write(certificate.x509, chain)
     name = exports.file_name(certificate.x509, chosen)
     return HttpResponse(

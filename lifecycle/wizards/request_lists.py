@@ -19,11 +19,11 @@ from lifecycle.authorities.models import CertificateProfile
 from lifecycle.requests.kinds import MEANING, Kind
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import WORDS
-from lifecycle.wizards import narrowing, tables
 from lifecycle.wizards import presentation as shown
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.sight import requests_visible_to
 from portal.foundation.access.permissions import Permission
+from portal.foundation.lists import narrowing, tables
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest

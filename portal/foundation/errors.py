@@ -45,6 +45,12 @@ class Refusal(Exception):
     def advice(self) -> str:
         return str(self.next_step).format(**self.facts)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the answer says in its headers besides."""
+        seconds = self.facts.get("seconds")
+        return {} if seconds is None else {"Retry-After": str(seconds)}  # RFC 9110 10.2.3
+
     @classmethod
     def known(cls) -> dict[str, type[Refusal]]:
         """Every refusal there is, by its code."""

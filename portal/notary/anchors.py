@@ -8,8 +8,9 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from uuid import UUID
 
 from portal.foundation.audit.models import AuditCheckpoint, canonical
@@ -33,11 +34,32 @@ def file_of(folder: Path, tenant_id: UUID) -> Path:
 
 def last_anchored(folder: Path, tenant_id: UUID) -> int:
     """Return the sequence of the newest checkpoint in the file; 0 where there is none."""
+    newest = newest_in(folder, tenant_id)
+    return newest.sequence if newest else 0
+
+
+def newest_in(folder: Path, tenant_id: UUID) -> Witness | None:
+    """Return the newest checkpoint in the file, whole lines alone; None where there is none."""
     path = file_of(folder, tenant_id)
     if not path.exists():
-        return 0
+        return None
     with path.open("rb") as file:
-        return _last(file)
+        line = _last(file)
+    return _witness(line, f"the last line of {path}") if line else None
+
+
+def page(path: Path, *, after: int, most: int) -> tuple[list[Witness], int]:
+    """Read up to *most* checkpoints behind the byte *after*; return them, and behind which byte the next ones are.
+
+    An empty list is the end: half a line, left by a process that died, is none.
+    """
+    if not path.exists():
+        return [], after
+    with path.open("rb") as file:
+        file.seek(after)
+        lines = [line for line in islice(file, most) if line.endswith(b"\n")]
+    where = f"a line behind byte {after} of {path}"
+    return [_witness(line, where) for line in lines], after + sum(map(len, lines))
 
 
 def append(folder: Path, tenant_id: UUID, checkpoints: Iterable[AuditCheckpoint]) -> None:
@@ -48,7 +70,8 @@ def append(folder: Path, tenant_id: UUID, checkpoints: Iterable[AuditCheckpoint]
     folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file_of(folder, tenant_id), os.O_RDWR | os.O_CREAT, 0o640), "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        newest = _last(file)
+        last = _last(file)
+        newest = _witness(last, "the last line").sequence if last else 0
         file.truncate(_end(file))
         file.seek(0, os.SEEK_END)
         for checkpoint in checkpoints:
@@ -61,11 +84,15 @@ def append(folder: Path, tenant_id: UUID, checkpoints: Iterable[AuditCheckpoint]
 def witnesses_in(path: Path) -> Iterator[Witness]:
     """Read an anchor file, or the checkpoints of an export; raise `Unreadable` for a line that is none of ours."""
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            statement = json.loads(line)["statement"]
-            yield Witness(int(statement["sequence"]), canonical(statement), bytes.fromhex(statement["head"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f"line {number} of {path} is no checkpoint") from error
+        yield _witness(line, f"line {number} of {path}")
+
+
+def _witness(line: bytes, where: str) -> Witness:
+    try:
+        statement = json.loads(line)["statement"]
+        return Witness(int(statement["sequence"]), canonical(statement), bytes.fromhex(statement["head"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unreadable(f"{where} is no checkpoint") from error
 
 
 def _end(file: BinaryIO) -> int:
@@ -76,9 +103,9 @@ def _end(file: BinaryIO) -> int:
     return size - len(tail) + tail.rfind(b"\n") + 1
 
 
-def _last(file: BinaryIO) -> int:
+def _last(file: BinaryIO) -> bytes:
+    """Return the file's last whole line; nothing where there is none."""
     end = _end(file)
     file.seek(max(end - _LONGEST_LINE, 0))
     lines = file.read(end - file.tell()).splitlines()
-    told: dict[str, Any] = json.loads(lines[-1]) if lines else {"statement": {"sequence": 0}}
-    return int(told["statement"]["sequence"])
+    return lines[-1] if lines else b""

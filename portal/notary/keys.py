@@ -1,15 +1,20 @@
 """The journal's key: made in the token once, known by its fingerprint for ever."""
 
+from typing import TYPE_CHECKING
+
 from portal.config import config
 from portal.foundation import clock
 from portal.foundation.audit.models import JournalKey, record
 from portal.foundation.audit.signatures import fingerprint_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
-from portal.foundation.token import KeyNotThere, Token
+from portal.foundation.token import KeyNotThere
+
+if TYPE_CHECKING:
+    from portal.foundation.token import Token
 
 
-def make_key(token: Token, key_id: bytes, kind: str, *, by: str) -> JournalKey:
+def make_key(token: "Token", key_id: bytes, kind: str, *, by: str) -> JournalKey:
     """Make a key pair under *key_id*, or take the one that is there, and enter its public half.
 
     May be called again: what was done already is found.  Raises what the token raises.

@@ -1,4 +1,4 @@
-"""Promises of the notary, each made once however often it is asked for: a checkpoint, a verification."""
+"""Promises of the notary, each made once however often it is asked for: a checkpoint, a verification, a comparison."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,7 @@ from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.models import Errand, send
 from portal.foundation.outbox.registry import Task
 from portal.foundation.tenancy.context import acting_for, current_tenant_id
-from portal.notary.tasks import sign_chain, verify_chain
+from portal.notary.tasks import compare_chain, sign_chain, verify_chain
 
 NIGHTLY = "relay:nightly"
 
@@ -31,8 +31,16 @@ def ask_for_checkpoint() -> bool:
 def promise_nightly_verification(tenant_id: UUID, *, since: datetime) -> bool:
     """Promise to verify a chain, unless that was done after *since* or is promised already."""
     with acting_for(tenant_id):
-        nightly = AuditEvent.objects.filter(subject=str(tenant_id), code="journal:verify", actor=NIGHTLY)
-        return not nightly.filter(at__gte=since).exists() and ask_for_verification(by=NIGHTLY)
+        return not _done_since(since, "journal:verify") and ask_for_verification(by=NIGHTLY)
+
+
+def promise_nightly_comparison(tenant_id: UUID, *, since: datetime) -> bool:
+    """Promise to hold a chain against the anchors and the token's keys, under the same conditions."""
+    with acting_for(tenant_id):
+        if _done_since(since, "journal:compare") or open_errand(compare_chain):
+            return False
+        send(compare_chain, NIGHTLY, 0, 0)
+        return True
 
 
 def ask_for_verification(*, by: object) -> bool:
@@ -41,6 +49,11 @@ def ask_for_verification(*, by: object) -> bool:
         return False
     send(verify_chain, by, 0)
     return True
+
+
+def _done_since(since: datetime, code: str) -> bool:
+    nightly = AuditEvent.objects.filter(subject=str(current_tenant_id()), code=code, actor=NIGHTLY)
+    return nightly.filter(at__gte=since).exists()
 
 
 def open_errand(task: Task) -> Errand | None:

@@ -1,4 +1,4 @@
-"""When the relay promises checkpoints and verifications.
+"""When the relay promises checkpoints, verifications and comparisons.
 
 What it remembers is only which chains moved; at its start and every hour it looks at all
 of them, so that nothing depends on its memory.
@@ -57,6 +57,7 @@ class Rounds:
             return
         for tenant_id in _everybody():
             promises.promise_nightly_verification(tenant_id, since=night)
+            promises.promise_nightly_comparison(tenant_id, since=night)
         self.verified = now.date()
 
 

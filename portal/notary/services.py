@@ -3,17 +3,13 @@
 from django.utils.translation import override
 
 from portal.foundation.audit.models import AuditEvent, record
-from portal.foundation.audit.verify import Verdict
+from portal.foundation.audit.verify import Finding, Verdict
 from portal.foundation.tenancy.context import current_tenant_id
 
 
 def note_verification(verdict: Verdict, *, by: object, seconds: float) -> AuditEvent:
     """Write into the journal that it was verified, and what was found."""
     finding = verdict.finding
-    found: dict[str, object] = {}
-    if finding is not None:
-        with override("en"):  # in whatever language its writer reads; pages translate it
-            found = {"row": finding.sequence, "event": finding.event, "complaint": str(finding.complaint)}
     return record(
         actor=by,
         code="journal:verify",
@@ -24,5 +20,24 @@ def note_verification(verdict: Verdict, *, by: object, seconds: float) -> AuditE
         checkpoints=verdict.checkpoints,
         signed_to=verdict.signed_to,
         milliseconds=round(seconds * 1000),
-        **found,
+        **_told(finding),
     )
+
+
+def note_comparison(finding: Finding | None, *, by: object, anchors: int) -> AuditEvent:
+    """Write into the journal that it was held against what is kept elsewhere, and what was found."""
+    return record(
+        actor=by,
+        code="journal:compare",
+        subject=current_tenant_id(),
+        intact=finding is None,
+        anchors=anchors,
+        **_told(finding),
+    )
+
+
+def _told(finding: Finding | None) -> dict[str, object]:
+    if finding is None:
+        return {}
+    with override("en"):  # in whatever language its writer reads; pages translate it
+        return {"row": finding.sequence, "event": finding.event, "complaint": str(finding.complaint)}

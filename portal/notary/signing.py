@@ -6,6 +6,7 @@ it.  Of two workers one makes the checkpoint, since only one can follow the one 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -17,9 +18,13 @@ from portal.foundation import clock
 from portal.foundation.audit import chain
 from portal.foundation.audit.models import AuditCheckpoint, AuditSeal, JournalKey
 from portal.foundation.audit.signatures import digest_for, is_signed
+from portal.foundation.audit.verify import Witness
 from portal.foundation.tenancy.context import acting_for
-from portal.foundation.token import Token, TokenFellSilent
+from portal.foundation.token import TokenFellSilent
 from portal.notary import anchors
+
+if TYPE_CHECKING:
+    from portal.foundation.token import Token
 
 log = get_logger()
 
@@ -33,7 +38,7 @@ class Signer:
     """A journal key, and the token that holds its private half."""
 
     key: JournalKey
-    token: Token
+    token: "Token"
 
     def sign(self, statement: bytes) -> bytes:
         """Return a signature that was checked; raise what the token raises, also for one that is wrong."""
@@ -50,9 +55,15 @@ class Signer:
         return signature
 
 
-def sign_head(tenant_id: UUID, signer: Signer) -> AuditCheckpoint | None:
-    """Make the next checkpoint of a chain; None where the newest row has one already."""
+def sign_head(tenant_id: UUID, signer: Signer, *, anchored: Witness | None = None) -> AuditCheckpoint | None:
+    """Make the next checkpoint of a chain; None where the newest row has one already.
+
+    Raises `ChainBroken` where the row that was signed last, or the newest one of which there
+    is a copy elsewhere (*anchored*), is not there as it was.
+    """
     with acting_for(tenant_id):
+        if anchored is not None:
+            _hold_against(anchored.sequence, anchored.head, "the copy of a checkpoint that was kept elsewhere")
         checkpoint = _next(signer.key)
     if checkpoint is None:
         return None
@@ -76,7 +87,7 @@ def copy_to(folder: Path, tenant_id: UUID) -> None:
 def _next(key: JournalKey) -> AuditCheckpoint | None:
     head, last = chain.head(), chain.newest_checkpoint()
     if last is not None:
-        _hold_against(last, head)
+        _hold_against(last.sequence, bytes(last.head), f"its checkpoint {last.pk}")
     if head is None or (last and last.sequence == head.sequence):
         return None
     return AuditCheckpoint(
@@ -88,8 +99,8 @@ def _next(key: JournalKey) -> AuditCheckpoint | None:
     )
 
 
-def _hold_against(last: AuditCheckpoint, head: AuditSeal | None) -> None:
-    """Raise `ChainBroken` unless the row that was signed last is still there as it was."""
-    signed = AuditSeal.objects.filter(sequence=last.sequence).first()
-    if head is None or signed is None or bytes(signed.digest) != bytes(last.head):
-        raise ChainBroken(f"Row {last.sequence} of the journal is not the one that its checkpoint {last.pk} signed.")
+def _hold_against(row: int, head: bytes, said: str) -> None:
+    """Raise `ChainBroken` unless the row that was signed is still there as it was."""
+    signed = AuditSeal.objects.filter(sequence=row).first()
+    if signed is None or bytes(signed.digest) != head:
+        raise ChainBroken(f"Row {row} of the journal is not the one that {said} signed.")

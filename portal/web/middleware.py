@@ -14,6 +14,7 @@ from structlog.contextvars import bound_contextvars
 from portal.foundation.errors import Refusal
 from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.middleware import TenantMiddleware
+from portal.api import limits
 from portal.web import problems
 
 IDLE = 30 * 60
@@ -112,6 +113,7 @@ class Doors(TenantMiddleware):
     """Names the tenant and judges the guard; what they or the view refuse becomes a page or a problem document."""
 
     refuse = staticmethod(problems.answer)
+    count = staticmethod(limits.count)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = super().__call__(request)

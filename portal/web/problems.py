@@ -47,8 +47,8 @@ class Accident(Refusal):
 def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Say no: a page for people, `application/problem+json` for programs, the same facts in both."""
     response = _document(request, refusal) if _wants_json(request) else _page(request, refusal)
-    if (seconds := refusal.facts.get("seconds")) is not None:
-        response["Retry-After"] = seconds  # RFC 9110 10.2.3
+    for name, value in refusal.headers.items():
+        response[name] = value
     return response
 
 
@@ -61,6 +61,8 @@ def _document(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         "code": refusal.code,
         "request_id": getattr(request, "id", ""),
     }
+    if faults := getattr(refusal, "faults", None):
+        document["errors"] = faults
     return JsonResponse(document, status=refusal.status, content_type="application/problem+json")
 
 

@@ -16,8 +16,8 @@ from django.test import Client
 
 from lifecycle.certificates.models import Certificate, CertificateKey, FoundBy
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.wizards.paging import SIZE, _write
 from portal.foundation.access.models import User
+from portal.foundation.lists.paging import SIZE, _write
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 

@@ -78,6 +78,14 @@ GOOD = [
     ({"MAIL_FROM": "ca@acme.example"}, lambda c: c.mail_from == "ca@acme.example"),
     ({"LOG_LEVEL": "DEBUG"}, lambda c: c.log_level == "DEBUG"),
     ({"PORTAL_DEMO_ZONE": "/var/zone.json", "PORTAL_DEMO": "1"}, lambda c: c.demo_zone == "/var/zone.json"),
+    ({"PORTAL_TRUSTED_PROXIES": ""}, lambda c: not c.trusted_proxies.trust("") and not c.trusted_proxies.networks),
+    (
+        {"PORTAL_TRUSTED_PROXIES": "unix, 192.0.2.1,2001:db8::/64"},
+        lambda c: (
+            [c.trusted_proxies.trust(who) for who in ("", "192.0.2.1", "2001:db8::7", "192.0.2.2", "2001:db8:1::")]
+            == [True, True, True, False, False]
+        ),
+    ),
     ({"DNS_RESOLVERS": ""}, lambda c: c.dns_resolvers == ()),
     ({"DNS_RESOLVERS": "192.0.2.1"}, lambda c: [*map(str, c.dns_resolvers)] == ["192.0.2.1:53"]),
     (
@@ -105,7 +113,15 @@ REDIS = "REDIS_URL is none of redis://host:port/0, rediss://host:port/0, redis+s
 
 DNS = "DNS_RESOLVERS is not of the form 192.0.2.1:53,[2001:db8::1]:53"
 
+PROXIES = "PORTAL_TRUSTED_PROXIES is not of the form unix,192.0.2.1,2001:db8::/64"
+
 BAD = [
+    ("PORTAL_TRUSTED_PROXIES", "proxy.example", PROXIES),
+    ("PORTAL_TRUSTED_PROXIES", "192.0.2.1,", PROXIES),
+    ("PORTAL_TRUSTED_PROXIES", "192.0.2.1/24", PROXIES),
+    ("PORTAL_TRUSTED_PROXIES", "*", PROXIES),
+    ("PORTAL_TRUSTED_PROXIES", "0.0.0.0/0", "PORTAL_TRUSTED_PROXIES trusts everybody; name the proxies alone"),
+    ("PORTAL_TRUSTED_PROXIES", "unix,::/0", "PORTAL_TRUSTED_PROXIES trusts everybody; name the proxies alone"),
     ("DNS_RESOLVERS", "resolver.example:53", DNS),
     ("DNS_RESOLVERS", "192.0.2.1:port", DNS),
     ("DNS_RESOLVERS", "192.0.2.1:0", DNS),

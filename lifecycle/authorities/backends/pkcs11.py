@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -29,7 +29,9 @@ from lifecycle.authorities.keys import PrivateKey, PublicKey, kind_of
 from lifecycle.authorities.lints import Lint
 from lifecycle.authorities.order import write
 from portal.foundation import token as tokens
-from portal.foundation.token import Token
+
+if TYPE_CHECKING:
+    from portal.foundation.token import Token
 
 Bytes = bytes | bytearray | memoryview
 
@@ -74,7 +76,7 @@ def _verifies(verify: Callable[[bytes], None], signature: bytes) -> bool:
 class EcTokenKey(ec.EllipticCurvePrivateKey):
     """An EC key that signs and shows its public half, and nothing more."""
 
-    def __init__(self, token: Token, key_id: bytes, public: ec.EllipticCurvePublicKey) -> None:
+    def __init__(self, token: "Token", key_id: bytes, public: ec.EllipticCurvePublicKey) -> None:
         self._token = token
         self._key_id = key_id
         self._public = public
@@ -107,7 +109,7 @@ class EcTokenKey(ec.EllipticCurvePrivateKey):
 class RsaTokenKey(rsa.RSAPrivateKey):
     """An RSA key that signs with PKCS#1 v1.5 and shows its public half, and nothing more."""
 
-    def __init__(self, token: Token, key_id: bytes, public: rsa.RSAPublicKey) -> None:
+    def __init__(self, token: "Token", key_id: bytes, public: rsa.RSAPublicKey) -> None:
         self._token = token
         self._key_id = key_id
         self._public = public
@@ -140,13 +142,13 @@ class RsaTokenKey(rsa.RSAPrivateKey):
 
 TokenKey = EcTokenKey | RsaTokenKey
 
-_KEY_CLASSES: dict[type, Callable[[Token, bytes, Any], TokenKey]] = {
+_KEY_CLASSES: dict[type, Callable[["Token", bytes, Any], TokenKey]] = {
     ec.EllipticCurvePublicKey: EcTokenKey,
     rsa.RSAPublicKey: RsaTokenKey,
 }
 
 
-def key_in(token: Token, key_id: bytes, public: object = None) -> TokenKey:
+def key_in(token: "Token", key_id: bytes, public: object = None) -> TokenKey:
     """Return the private key named *key_id*; its public half is read from the token unless given."""
     public = public or load_der_public_key(token.public_key(key_id))
     for kind, make in _KEY_CLASSES.items():
@@ -160,7 +162,7 @@ class TokenAuthority:
     """A certificate, and the token key that signs under it."""
 
     certificate: x509.Certificate
-    token: Token
+    token: "Token"
     key_id: bytes
     lints: tuple[Lint, ...] = ()
 

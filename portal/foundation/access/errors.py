@@ -121,3 +121,70 @@ class LookIsOn(Conflict):
     code = "look-is-on"
     message = _("You are looking inside {tenant} already.")
     next_step = _("Go on there, or end that look first.")
+
+
+class Unrecognised(Refusal):
+    """RFC 6750 3: nobody was recognised."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": "Bearer"}
+
+
+class TokenWanted(Unrecognised):
+    """A token of another tenant and none at all look the same."""
+
+    code = "token-wanted"
+    message = _("No token of this organisation came with this.")
+    next_step = _("Send the header “Authorization: Bearer …” with a token that was made for this organisation.")
+
+
+class TokenOver(Unrecognised):
+    """Told to whoever holds the secret, and to nobody else."""
+
+    code = "token-over"
+    message = _("The token {prefix}… has come to its end, or was revoked.")
+    next_step = _("Make a new one on the page “Tokens”.")
+
+
+class TokenMayNot(Denied):
+    """RFC 6750 3.1: insufficient scope."""
+
+    code = "token-may-not"
+    message = _("This token was not made for that: it needs the scope {scopes}.")
+    next_step = _("Make a token that has this scope on the page “Tokens”.")
+
+
+class ScopesNotOffered(Refusal):
+    code = "scopes-not-offered"
+    message = _("At least one scope is needed, and only scopes that your roles here can use.")
+    next_step = _("Choose from: {scopes}.")
+
+
+class TokenLasts(Refusal):
+    code = "token-lasts"
+    message = _("A token lasts from {least} to {most} days.")
+    next_step = _("Enter a number of days in that range.")
+
+
+class TooManyCalls(LaterPlease):
+    code = "too-many-calls"
+    message = ngettext_lazy(
+        "That was more than {most} call a minute, which is what one {whose} may make. Nothing was done.",
+        "That was more than {most} calls a minute, which is what one {whose} may make. Nothing was done.",
+        "most",
+    )
+
+
+class TooManyTokens(Refusal):
+    code = "too-many-tokens"
+    message = _("You have {most} tokens that work, which is as many as one person may have here.")
+    next_step = _("Revoke one that is not needed any more.")
+
+
+class TokenNameNotReadable(Refusal):
+    code = "token-name-not-readable"
+    message = _("This name is empty, too long, or holds characters that cannot be seen.")
+    next_step = _("Write what the token is for in up to {most} visible characters, such as “deploy on web-3”.")

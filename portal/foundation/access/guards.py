@@ -4,7 +4,7 @@
 the list of permissions.  The tenant's middleware enforces it before the view runs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -34,13 +34,32 @@ class NotGuarded(Exception):
 
 
 def guard(needed: Permission | Open, view: View) -> View:
+    """Let people in who hold *needed*, whatever the method."""
     view.needs = needed  # type: ignore[attr-defined]
+    view.takes_token = False  # type: ignore[attr-defined]
     return view
 
 
-def needs(view: Callable[..., Any]) -> Permission | Open:
+def program_guard(needed: Mapping[str, Permission], view: View) -> View:
+    """Let programs in, by their token and nothing else, that hold what *needed* says for the method.
+
+    The first entry stands for methods that the view does not know, so that strangers learn nothing of methods.
+    """
+    view.needs = dict(needed)  # type: ignore[attr-defined]
+    view.takes_token = True  # type: ignore[attr-defined]
+    return view
+
+
+def needs(view: Callable[..., Any], method: str = "GET") -> Permission | Open:
     """Return what *view* asks for; raise `NotGuarded` if it says nothing."""
     needed = getattr(view, "needs", None)
+    if isinstance(needed, Mapping) and needed:
+        needed = needed.get("GET" if method == "HEAD" else method, next(iter(needed.values())))
     if not isinstance(needed, (Permission, Open)):
         raise NotGuarded(f"{view!r} has no guard")
     return needed
+
+
+def takes_token(view: Callable[..., Any]) -> bool:
+    """Whether programs enter here, and people with a session do not."""
+    return bool(getattr(view, "takes_token", False))

@@ -121,3 +121,31 @@ class Look(TenantModel):
     def of_person(cls, at: datetime) -> models.QuerySet[Self]:
         """The looks that the unit of work's person may take at this moment, in whatever tenant."""
         return cls._base_manager.select_related("tenant").filter(ended_at=None, until__gt=at).order_by("-began_at")
+
+
+class ApiToken(TenantModel):
+    """What lets a program act as a person in one tenant, for some scopes and for some time.
+
+    The secret is shown once and kept as its digest; *prefix* is the part of it that may be shown, so that
+    somebody who finds a token can tell which one it is.
+    """
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, db_collation="C")
+    secret_sha256 = models.CharField(max_length=64, db_collation="C")
+    scopes = models.JSONField()
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)  # to the minute
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "secret_sha256"], name="api_token_by_secret"),
+            models.UniqueConstraint(fields=["tenant", "prefix"], name="api_token_by_prefix"),
+        ]
+        indexes = [models.Index(fields=["tenant", "person", "id"], name="api_token_of_person")]
+
+    def is_over(self, at: datetime) -> bool:
+        return self.revoked_at is not None or self.expires_at <= at

@@ -6,7 +6,9 @@ exists without its row; the sealer numbers and chains the rows afterwards.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -137,6 +139,24 @@ class Unsealed(models.Model):
         indexes = [models.Index(fields=["tenant_id"], name="unsealed_by_tenant")]
 
 
+_token: ContextVar[str] = ContextVar("journal_token", default="")
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """What `done_through` says holds until the end of this block and never for the next request."""
+    before = _token.set("")
+    try:
+        yield
+    finally:
+        _token.reset(before)
+
+
+def done_through(prefix: str) -> None:
+    """Let every line that is written from here on tell through which token it was done."""
+    _token.set(prefix)
+
+
 def record(*, actor: object, code: str, subject: object, **facts: object) -> AuditEvent:
     """Write one line into the journal of the unit of work's tenant, or of the platform where there is none.
 
@@ -166,7 +186,7 @@ def _write(tenant: UUID, actor: object, code: str, subject: object, facts: Mappi
         actor=str(actor),
         code=code,
         subject=str(subject),
-        facts=plain(facts),
+        facts=plain({**facts, "through_token": _token.get()} if _token.get() else facts),
     )
     event.digest = event.computed_digest()
     insert(event)

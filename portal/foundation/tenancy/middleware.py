@@ -15,11 +15,13 @@ from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
 
 from portal.foundation import clock
-from portal.foundation.access.errors import LookReads
-from portal.foundation.access.guards import MayNot, Open, needs
-from portal.foundation.access.models import Look, Membership, User
+from portal.foundation.access.errors import LookReads, TokenMayNot, TokenWanted
+from portal.foundation.access.guards import MayNot, Open, needs, takes_token
+from portal.foundation.access.models import ApiToken, Look, Membership, User
 from portal.foundation.access.permissions import LOOKING, Permission, Role, permissions_of, roles_with
-from portal.foundation.audit.models import record
+from portal.foundation.access.scopes import permissions_in, scopes_with
+from portal.foundation.access.tokens import recognise
+from portal.foundation.audit.models import done_through, one_request, record
 from portal.foundation.errors import Refusal
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.errors import NotHere, TenantClosed, TenantSuspended
@@ -33,12 +35,14 @@ _READING = frozenset({"GET", "HEAD"})
 class Seat:
     """A person's place in one tenant: all their roles there, and what these let them do.
 
-    An operator's time-boxed look is a place, too, with its own end and the right to read.
+    An operator's time-boxed look is a place, too, with its own end and the right to read; a program's is its
+    person's, narrowed to what its token was made for.
     """
 
     tenant: Tenant
     roles: frozenset[Role]
     look: Look | None = None
+    token: ApiToken | None = None
 
     @property
     def of_platform(self) -> bool:
@@ -46,7 +50,10 @@ class Seat:
 
     @property
     def permissions(self) -> frozenset[Permission]:
-        return LOOKING if self.look else permissions_of(self.roles)
+        if self.look:
+            return LOOKING
+        held = permissions_of(self.roles)
+        return held & permissions_in(self.token.scopes) if self.token else held
 
 
 class PersonRequest(HttpRequest):
@@ -83,6 +90,8 @@ class TenantMiddleware:
     """Base of the portal's own, which knows how a refusal is shown: what a guard raises here, no view would catch."""
 
     refuse: Callable[[HttpRequest, Refusal], HttpResponse]
+    count: Callable[[ApiToken], None]
+    """Counts a program's call, by its token and its tenant; raises a refusal where there were too many."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -91,15 +100,18 @@ class TenantMiddleware:
         request.tenant = None  # type: ignore[attr-defined]
         request.seat = None  # type: ignore[attr-defined]
         request.seats = SimpleLazyObject(lambda: seats_of(request))  # type: ignore[attr-defined]
-        return self._get_response(request)
+        with one_request():
+            return self._get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], _args: Any, kwargs: dict[str, Any]
     ) -> HttpResponseBase | None:
         """Let the view run only if its guard is content; answer instead of it otherwise."""
-        needed = needs(view)
+        needed = needs(view, request.method or "GET")
         if needed is Open.ANYBODY:
             return None
+        if takes_token(view):
+            return self._let_in_by_token(request, kwargs.pop("tenant"), needed)
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path(), resolve_url("sign-in"))
         request.person = request.user  # type: ignore[attr-defined]
@@ -108,6 +120,26 @@ class TenantMiddleware:
                 self._enter(request, kwargs.pop("tenant", None), needed)
             except Refusal as refusal:
                 return self.refuse(request, refusal)
+        return None
+
+    def _let_in_by_token(self, request: HttpRequest, slug: str, needed: Permission | Open) -> HttpResponseBase | None:
+        """The same for a program; whatever session comes with it is not looked at, so there is nothing to forge."""
+        try:
+            kind, _space, secret = request.headers.get("Authorization", "").partition(" ")
+            if kind.lower() != "bearer":
+                raise TokenWanted
+            tenant, token, roles = recognise(slug, secret.strip())
+            request.tenant, request.person = tenant, token.person  # type: ignore[attr-defined]
+            self.count(token)
+            _refuse_a_tenant_at_rest(tenant)
+            request.seat = seat = Seat(tenant, roles, token=token)  # type: ignore[attr-defined]
+            done_through(token.prefix)
+            if needed not in permissions_of(roles):
+                raise _lacking(needed, tenant)
+            if needed not in seat.permissions:
+                raise TokenMayNot(scopes=", ".join(scopes_with(Permission(needed))))
+        except Refusal as refusal:
+            return self.refuse(request, refusal)
         return None
 
     @staticmethod
@@ -129,8 +161,12 @@ class TenantMiddleware:
             if request.method not in _READING:
                 raise LookReads(tenant=seat.tenant.name)
         if needed not in seat.permissions:
-            roles = ", ".join(str(role.label) for role in roles_with(needed))
-            raise MayNot(roles=roles, tenant=seat.tenant.name)
+            raise _lacking(needed, seat.tenant)
+
+
+def _lacking(needed: Permission | Open, tenant: Tenant) -> MayNot:
+    roles = ", ".join(str(role.label) for role in roles_with(Permission(needed)))
+    return MayNot(roles=roles, tenant=tenant.name)
 
 
 def _refuse_a_tenant_at_rest(tenant: Tenant) -> None:

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy
 
 from lifecycle.certificates.models import Certificate
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.wizards import narrowing
 from portal.foundation.access.models import Membership, User
 from portal.foundation.audit.export import Narrow
 from portal.foundation.audit.models import AuditEvent
+from portal.foundation.lists import narrowing
 from portal.web.journal import words
 
 ITSELF = "portal"

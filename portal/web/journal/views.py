@@ -13,11 +13,11 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from lifecycle.wizards.paging import page_of
 from portal.foundation import clock
 from portal.foundation.audit import chain, export
 from portal.foundation.audit.models import AuditCheckpoint, AuditEvent, AuditSeal, JournalKey, record
 from portal.foundation.audit.verify import verify
+from portal.foundation.lists.paging import page_of
 from portal.foundation.outbox.heartbeat import STALE, Heartbeat
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere

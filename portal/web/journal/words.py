@@ -44,6 +44,7 @@ SENTENCES: dict[str, Promise] = {
     "invitation:resend": gettext_lazy("{who} had the invitation {what} sent again"),
     "invitation:send": gettext_lazy("{who} sent the invitation {what}"),
     "invitation:withdraw": gettext_lazy("{who} withdrew the invitation {what}"),
+    "journal:compare": gettext_lazy("{who} compared the journal of {what} with the copies of its checkpoints"),
     "journal:enter-key": gettext_lazy("{who} entered the journal's key {what}"),
     "journal:export": gettext_lazy("{who} exported the journal of {what}"),
     "journal:verify": gettext_lazy("{who} verified the journal of {what}"),

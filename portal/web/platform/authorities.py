@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from lifecycle.authorities.keys import KEY_KINDS, kind_of
 from lifecycle.authorities.models import CertificateAuthority, CertificateProfile
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip
 from portal.foundation import clock
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.middleware import TenantRequest
 from portal.foundation.tenancy.models import PLATFORM, Tenant

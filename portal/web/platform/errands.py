@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip
 from portal.foundation import clock
+from portal.foundation.lists.paging import page_of
 from portal.foundation.outbox import services
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import QUEUES

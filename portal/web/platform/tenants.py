@@ -10,14 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from lifecycle.wizards import tables
-from lifecycle.wizards.paging import page_of
 from lifecycle.wizards.presentation import Chip, Fact
 from portal.foundation import clock
 from portal.foundation.access.invitations import Invitee
 from portal.foundation.access.models import Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.errors import Refusal
+from portal.foundation.lists import tables
+from portal.foundation.lists.paging import page_of
 from portal.foundation.tenancy import services
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere

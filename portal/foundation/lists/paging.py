@@ -34,7 +34,14 @@ class Page(Generic[Row]):
         return ngettext("{count} in all", "{count} in all", len(self.rows)).format(count=len(self.rows))
 
 
-def page_of(rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[str, str]) -> Page[Row]:
+def is_cursor(text: str, model: type[Model], by: str) -> bool:
+    """Whether `page_of` would begin at *text*."""
+    return _read(text, model, by) is not None
+
+
+def page_of(
+    rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[str, str], size: int = SIZE
+) -> Page[Row]:
     """Return the page behind the cursor `after`, or before `before`; a cursor nobody made starts at the beginning.
 
     *by* is a column that is never NULL and leads an index whose next column is the primary key.
@@ -48,8 +55,8 @@ def page_of(rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[st
         way = "lt" if falling else "gt"
         # the first part says nothing new, but it is what an index can begin at
         rows = rows.filter(Q(**{f"{by}__{way}e": value}), Q(**{f"{by}__{way}": value}) | Q(**{f"pk__{way}": pk}))
-    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: SIZE + 1])
-    more, found = len(found) > SIZE, found[:SIZE]
+    found = list(rows.order_by(f"{sign}{by}", f"{sign}pk")[: size + 1])
+    more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
     has_before, has_after = (more, bool(cursor)) if backwards else (bool(cursor), more)

@@ -6,7 +6,7 @@ all the same, since an address that somebody kept must not stop working.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django import forms
@@ -24,6 +24,8 @@ class Filters(forms.Form):
 
     SORTS: Sequence[tuple[str, Any]] = ()
     DEFAULT_SORT = ""
+    BESIDES: ClassVar[Mapping[str, str]] = {}
+    """Parameters that narrow as well and have their field elsewhere on the page, with a line about each."""
 
     def __init__(self, asked: Mapping[str, str]) -> None:
         # a NUL is nothing a database can be asked for

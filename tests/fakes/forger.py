@@ -1,34 +1,22 @@
-"""Five hundred ways to falsify a journal whose database one owns; not one of them stays unnoticed (F10, I5)."""
+"""Somebody who owns the database and falsifies its journal, in every way that we could think of (F10)."""
 
 import json
 import random  # noqa: TID251 - the same five hundred every time
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import StringIO
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from portal.foundation import clock
-from portal.foundation.audit import chain, check_journal
-from portal.foundation.audit.export import Scope, stream
+from portal.foundation.audit import chain
 from portal.foundation.audit.models import AuditCheckpoint, AuditEvent, AuditSeal
 from portal.foundation.audit.sealer import START
 from portal.foundation.audit.signatures import fingerprint_of
-from portal.foundation.audit.verify import SEALED_WITHIN, Witness, verify
 from portal.foundation.tenancy.context import acting_for
-from portal.notary.anchors import file_of, witnesses_in
-from tests.foundation.notarised import entered_key, sign, tell
 
-pytestmark = pytest.mark.django_db
-
-TAMPERINGS = 500
-CHECKED_ALONE = 10  # every tenth of them by the stand-alone checker too
 SIGNED_AT = (9, 17, 18, 30)
 ROWS = SIGNED_AT[-1]
 TABLES = ("audit_auditevent", "audit_auditseal", "audit_unsealed", "audit_auditcheckpoint", "audit_journalkey")
@@ -318,102 +306,3 @@ NEEDS_A_WITNESS = {
     delete_every_checkpoint, delete_a_checkpoint, cut_the_end_and_its_checkpoints,
     change_history_and_forget_the_checkpoints, change_history_and_sign_it_with_another_key,
 }  # fmt: skip
-
-
-# --- the stage --------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def anchors(tmp_path):
-    return tmp_path / "anchors"
-
-
-@pytest.fixture
-def key(world):
-    return entered_key()
-
-
-@pytest.fixture
-def signed_chain(acme, globex, key, anchors):
-    """Thirty rows of acme with four checkpoints, anchored; and a few of globex beside them."""
-    told = 0
-    for row in SIGNED_AT:
-        tell(acme.pk, row - told)
-        told = row
-        assert sign(acme.pk, key, anchors)
-    tell(globex.pk, 3)
-    sign(globex.pk, key)
-
-
-@pytest.fixture
-def witnesses(acme, signed_chain, anchors) -> list[Witness]:
-    return list(witnesses_in(file_of(anchors, acme.pk)))
-
-
-@pytest.fixture
-def without_unique_keys(owner):
-    """Take away what would refuse a forger half-way, as an owner can."""
-    for table, name, _key in UNIQUE:
-        owner.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
-    yield
-    owner.execute(f"TRUNCATE {SEAL}, {CHECKPOINT}")
-    for table, name, unique in UNIQUE:
-        owner.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {unique}")
-
-
-@pytest.fixture
-def restore(owner, signed_chain, without_unique_keys):
-    kept = {}
-    for table in TABLES:
-        kept[table] = StringIO()
-        owner.copy_expert(f"COPY {table} TO STDOUT", kept[table])
-
-    def restoring() -> None:
-        owner.execute("SET session_replication_role = replica")
-        for table, rows in kept.items():
-            owner.execute(f"DELETE FROM {table}")
-            rows.seek(0)
-            owner.copy_expert(f"COPY {table} FROM STDIN", rows)
-        owner.execute("SET session_replication_role = origin")
-
-    return restoring
-
-
-def exported(tenant, path: Path, **more: Any) -> Path:
-    path.write_bytes(b"".join(stream(Scope(tenant, chain.FOREVER, clock.now() + 2 * SEALED_WITHIN, {}, **more))))
-    return path
-
-
-# --- five hundred -----------------------------------------------------------------------------------------------------
-
-
-def test_five_hundred_random_tamperings_are_all_found_and_a_tenth_of_them_by_the_stand_alone_checker(
-    owner, acme, globex, restore, witnesses, tmp_path
-):
-    before = exported(acme, tmp_path / "before.zip")
-    assert check_journal.check(before, set(), [before])
-    assert verify(acme.pk, witnesses=witnesses).finding is None
-    found, alone, seen = 0, 0, set()
-    for number in range(TAMPERINGS):
-        forger = Forger(owner, acme.pk, globex.pk, random.Random(number), ec.generate_private_key(ec.SECP256R1()))
-        deed = DEEDS[number % len(DEEDS)]
-        deed(forger)
-        seen.add(deed)
-        late = clock.now() + 2 * SEALED_WITHIN
-        with clock.frozen(late):
-            finding = verify(acme.pk).finding
-            if finding is None:
-                moved = number % len(DEEDS) in {4, 5}  # the newest checkpoint, given to another tenant
-                assert deed in NEEDS_A_WITNESS or moved, f"tampering {number}, {deed.__name__}, was not noticed"
-                finding = verify(acme.pk, witnesses=witnesses).finding
-        assert finding, f"tampering {number}, {deed.__name__}, was not noticed"
-        found += 1
-        if number % CHECKED_ALONE == 0 and deed is not write_without_a_seal:
-            with pytest.raises(check_journal.Changed):
-                check_journal.check(exported(acme, tmp_path / "after.zip"), set(), [before])
-            alone += 1
-        restore()
-    assert found == TAMPERINGS
-    assert seen == set(DEEDS)
-    assert alone >= TAMPERINGS // CHECKED_ALONE - len(DEEDS)
-    assert verify(acme.pk, witnesses=witnesses).finding is None

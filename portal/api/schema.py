@@ -1,0 +1,120 @@
+"""What every operation of the API has in common, written into the OpenAPI document once for all of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+_PROBLEM = {
+    "type": "object",
+    "description": "A refusal (RFC 9457). Decide by `code`; the texts are for people.",
+    "required": ["type", "title", "status", "detail", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string", "description": "What happened, and to what."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What to do next."},
+        "code": {"type": "string", "description": "Stable: it stays when the texts change."},
+        "request_id": {"type": "string", "description": "The same as in the header X-Request-ID."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "message"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "RFC 6901 into the body, or the parameter's name."},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+_LATER = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
+
+PROBLEMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "401": (
+        "No valid token of this organisation.",
+        {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
+    ),
+    "403": ("Neither this token nor, perhaps, its person may do this.", {}),
+    "404": ("There is no such thing, or it is somebody else's.", {}),
+    "406": ("The header Accept leaves nothing.", {}),
+    "429": ("Too many calls.", _LATER),
+    "503": ("The portal cannot work for the moment.", _LATER),
+}
+"""Status, words, headers: what any operation may answer."""
+
+OF_QUERIES = {"422": ("A parameter is not as it is asked for.", {})}
+OF_CHANGES = {
+    "400": ("No JSON, or no Idempotency-Key.", {}),
+    "409": ("Somebody was faster, or the first request with this key is still under way.", {}),
+    "412": ("It changed since it was read (If-Match).", {}),
+    "413": ("The body is too large.", {}),
+    "415": ("The body is no JSON.", {}),
+    "422": ("Something in the body is not as it is asked for, or a rule forbids it.", {}),
+}
+
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "New and random for each deed; the same when it is repeated because its answer was lost.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]{1,255}$"},
+}
+_SEEN = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of what was read: the change is made only if it is still like that.",
+    "schema": {"type": "string", "pattern": '^"[0-9a-f]{32}"$'},
+}
+_ETAG = {"description": "A strong validator of this answer.", "required": True, "schema": {"type": "string"}}
+_REQUEST_ID = {"description": "Tell it when you write to us.", "required": True, "schema": {"type": "string"}}
+
+PREFIX = "/api/v1/t/"
+
+
+def only_the_api(endpoints: list[Any]) -> list[Any]:
+    """Leave the document's own address out of it."""
+    return [endpoint for endpoint in endpoints if endpoint[0].startswith(PREFIX)]
+
+
+def what_all_operations_share(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add keys, conditions, problems and headers to what the views say of themselves."""
+    result["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
+    for method, operation in _operations(result):
+        _add_parameters(method, operation)
+        for status, answer in operation["responses"].items():
+            headers = answer.setdefault("headers", {})
+            headers["X-Request-ID"] = _REQUEST_ID
+            if method == "get" and status == "200":
+                headers["ETag"] = _ETAG
+        others = OF_QUERIES if method == "get" else OF_CHANGES
+        for status, (words, headers) in {**PROBLEMS, **others}.items():
+            operation["responses"].setdefault(status, _problem(words, headers))
+    return result
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in document["paths"].values():
+        yield from ((method, operation) for method, operation in path.items() if isinstance(operation, dict))
+
+
+def _add_parameters(method: str, operation: dict[str, Any]) -> None:
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["in"] == "path" and parameter["name"] == "tenant":
+            parameter["description"] = "The organisation's short name."
+    if method == "post":
+        parameters.append(_KEY)
+    if method != "get":
+        parameters.append(_SEEN)
+
+
+def _problem(words: str, headers: dict[str, Any]) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": words,
+        "headers": {"X-Request-ID": _REQUEST_ID, **headers},
+        "content": {"application/problem+json": {"schema": schema}},
+    }

@@ -1,0 +1,107 @@
+"""Lists: what they are narrowed by, and the page that a cursor names.
+
+The filters are the ones of the pages (`portal.foundation.lists`).  What a page shrugs off, a program is told: a filter
+that is misspelt would otherwise narrow nothing, and the program would take everything for what it asked for.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django import forms
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.response import Response
+
+from portal.foundation.api.bodies import judged
+from portal.foundation.api.endpoint import Endpoint
+from portal.foundation.api.errors import Invalid, fault
+from portal.foundation.lists.narrowing import Filters
+from portal.foundation.lists.paging import is_cursor, page_of
+
+MOST = 100
+_PAGING = {"after", "before", "limit"}
+
+
+class Listing(Endpoint):
+    """An address that lists."""
+
+    def page(
+        self,
+        rows: QuerySet[Any],
+        shown: Callable[[list[Any]], Iterable[dict[str, Any]]],
+        *,
+        by: str,
+        descending: bool,
+        filters: Filters | None = None,
+    ) -> Response:
+        """Answer the page that the query asks for; *shown* makes what is answered of its rows."""
+        asked = self.request.query_params
+        self._judge_query(rows.model, by, filters)
+        limit = int(asked.get("limit", 25))
+        page = page_of(rows, by=by, descending=descending, asked=asked, size=limit)
+        return Response(
+            {
+                "results": list(shown(page.rows)),
+                "next": self._address("after", page.after),
+                "previous": self._address("before", page.before),
+            }
+        )
+
+    def _judge_query(self, model: type[Model], by: str, filters: Filters | None) -> None:
+        asked = self.request.query_params
+        known = _PAGING | set(filters.fields if filters else ()) | set(filters.BESIDES if filters else ())
+        faults = [fault(name, "unknown", _("There is no such parameter.")) for name in sorted(set(asked) - known)]
+        for name in ("after", "before"):
+            if name in asked and not is_cursor(asked[name], model, by):
+                faults.append(fault(name, "no-cursor", _("Take cursors from “next” and “previous”.")))
+        limit = asked.get("limit", "25")
+        if not (limit.isascii() and limit.isdigit() and len(limit) < 4 and 1 <= int(limit) <= MOST):  # noqa: PLR2004
+            faults.append(fault("limit", "out-of-range", _("From 1 to {most}.").format(most=MOST)))
+        if faults:
+            raise Invalid(faults)
+        if filters is not None:
+            judged(filters)
+
+    def _address(self, way: str, cursor: str | None) -> str | None:
+        if cursor is None:
+            return None
+        query = self.request.query_params.copy()
+        for name in ("after", "before"):
+            query.pop(name, None)
+        query[way] = cursor
+        return f"{self.request.path}?{query.urlencode()}"
+
+
+def page_serializer(row: type[serializers.Serializer[Any]], name: str) -> serializers.Serializer[Any]:
+    """What a page of *row* looks like, for the schema; *name* is the plural."""
+    fields = {
+        "results": row(many=True),
+        "next": serializers.CharField(allow_null=True, help_text="Address of the next page; null on the last."),
+        "previous": serializers.CharField(allow_null=True, help_text="Address of the page before; null on the first."),
+    }
+    made: type[serializers.Serializer[Any]] = type(f"{name}PageSerializer", (serializers.Serializer,), fields)
+    return made()
+
+
+def parameters_of(filters: type[Filters]) -> list[OpenApiParameter]:
+    """The filters of a list as parameters of its query, for the schema."""
+    narrowing = [_parameter(name, field) for name, field in filters.base_fields.items()]
+    besides = [OpenApiParameter(name, str, description=text) for name, text in filters.BESIDES.items()]
+    sorts = OpenApiParameter("sort", str, enum=[slug for slug, _label in filters.SORTS], description="The order.")
+    return [*besides, *narrowing, *([sorts] if filters.SORTS else []), *PAGING]
+
+
+def _parameter(name: str, field: forms.Field) -> OpenApiParameter:
+    choices = [str(slug) for slug, _label in getattr(field, "choices", ()) if slug]
+    kind = OpenApiTypes.DATE if isinstance(field, forms.DateField) and field.input_formats == ["%Y-%m-%d"] else str
+    return OpenApiParameter(name, kind, enum=choices or None, description=str(field.help_text or field.label or ""))
+
+
+PAGING = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MOST, "default": 25}, description="Rows."),
+    OpenApiParameter("after", str, description="Cursor out of “next”."),
+    OpenApiParameter("before", str, description="Cursor out of “previous”."),
+]

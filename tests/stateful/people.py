@@ -1,0 +1,265 @@
+"""What people do: ask, answer, change their mind, review, change the rules, suspend each other, and look."""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core import mail
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from auth2fa import challenges
+from auth2fa.errors import CourierFailed
+from lifecycle.administration.subjects import subject_of
+from lifecycle.authorities.models import CertificateProfile
+from lifecycle.certificates.models import Certificate
+from lifecycle.policies import selectors
+from lifecycle.policies import services as policies
+from lifecycle.policies.asks import Asks
+from lifecycle.policies.models import SubscriberAgreement
+from lifecycle.requests import reviewing, services
+from lifecycle.requests.kinds import Kind
+from lifecycle.requests.looks import identities_of
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import names_to_check
+from lifecycle.requests.states import WORDS, State
+from lifecycle.validation.services import ask as ask_for_looks
+from lifecycle.wizards.flow import Flow, as_posted
+from lifecycle.wizards.steps import STEPS
+from portal.foundation.access import services as access
+from portal.foundation.access.permissions import Permission
+from portal.foundation.errors import Refusal
+from portal.foundation.tenancy import services as tenancy
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import PLATFORM, Tenant
+from tests.stateful.stage import SEATS, Asked, Stage
+from tests.web.browsing import Visitor, said
+from tests.world import _answer, as_person, csr
+
+SUBSCRIBERS = st.sampled_from(["petra", "dan", "hank", "mina"])
+ANYBODY = st.sampled_from(sorted(SEATS))
+TENANTS = st.sampled_from(["acme", "globex"])
+RECENT = st.integers(0, 7)
+"""How many requests ago: most of a walk is about what was asked of late."""
+
+CHANGES: list[dict[str, Any]] = [
+    {"enabled": False},
+    {"enabled": True, "approvals": 0, "factor": ""},
+    {"enabled": True, "approvals": 1},
+    {"enabled": True, "approvals": 2},
+    {"enabled": True, "factor": "email-code", "approvals": 0},
+    {"enabled": True, "limits": {"longest_days": 20}},
+]
+
+
+class People(RuleBasedStateMachine):
+    stage: Stage
+
+    def recent(self, ago: int) -> Asked | None:
+        known = self.stage.requests
+        return known[-1 - ago % len(known)] if known else None
+
+    # --- asking ---
+
+    @rule(who=SUBSCRIBERS, profile=st.sampled_from(["desktop-signing", "tls-server"]), same_key=st.booleans())
+    def begins(self, who: str, profile: str, same_key: bool) -> None:
+        self._begin(who, same_key, lambda by: services.begin_from_profile(profile, Kind.ISSUE, by=by))
+
+    @rule(who=SUBSCRIBERS, ago=RECENT)
+    def begins_a_rekey(self, who: str, ago: int) -> None:
+        """Of a certificate of any tenant; one of another tenant is not there."""
+        self.stage.owner.execute(
+            "SELECT id, tenant_id FROM certificates_certificate ORDER BY id DESC OFFSET %s LIMIT 1", [ago]
+        )
+        for pk, tenant in self.stage.owner.fetchall():
+            begun = self._begin(who, False, lambda by: services.begin_from_certificate(UUID(str(pk)), Kind.REKEY, by=by))
+            foreign = str(tenant) != str(self.stage.tenants[SEATS[who]].pk)
+            assert not (foreign and begun), "a certificate of another tenant was there"
+
+    def _begin(self, who: str, same_key: bool, deed: Any) -> bool:
+        tenant, began = self.stage.tenants[SEATS[who]], []
+        if not self.stage.done(who, tenant, Permission.REQUEST_MAKE, lambda person: began.append(deed(person.pk))):
+            return False
+        last = self.recent(0)
+        key = last.csr if same_key and last else csr()
+        if began[0].pk not in {asked.pk for asked in self.stage.requests}:
+            self.stage.requests.append(Asked(began[0].pk, tenant, who, key))
+        return True
+
+    @rule(ago=RECENT, wish=st.sampled_from([{}, {"use_case": "compromised"}, {"days": 5}]))
+    def answers(self, ago: int, wish: dict[str, Any]) -> None:
+        """Answer what is open, as far as the pages let one."""
+        if asked := self.recent(ago):
+            self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda _by: self._answer(asked, wish))
+
+    def _answer(self, asked: Asked, wish: dict[str, Any]) -> CertificateRequest | None:
+        """Return the draft once nothing in it is open any more."""
+        person = self.stage.people[asked.owner]
+        draft = services.draft_for(asked.pk, by=person.pk)
+        while draft.is_draft and (step := Flow(draft, STEPS).open_step) is not None:
+            told = _answer(step.slug, draft, person, {"csr": asked.csr, **wish})
+            form = step.form(as_posted(told), draft=draft)
+            if not form.is_valid():
+                return None
+            services.keep_answer(draft, step.slug, form.plain_answers())
+        return draft if draft.is_draft else None
+
+    @rule(ago=RECENT)
+    def presses_verify(self, ago: int) -> None:
+        asked = self.recent(ago)
+        if asked is None:
+            return
+
+        def deed(person: Any) -> None:
+            draft = services.draft_for(asked.pk, by=person.pk)
+            if draft.is_draft and names_to_check(draft):
+                ask_for_looks(names_to_check(draft), identities_of(draft), by=person.pk, about=draft.pk)
+
+        self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, deed)
+
+    @rule(ago=RECENT, edits=st.sampled_from([False, False, False, True]), twice=st.booleans())
+    def submits(self, ago: int, edits: bool, twice: bool) -> None:
+        """Confirm and submit; an edit in between voids the code, and a second click finds it submitted."""
+        asked, ready = self.recent(ago), []
+        if asked is None:
+            return
+        self.stage.done(
+            asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda _by: ready.append(self._answer(asked, {}))
+        )
+        if not ready or ready[0] is None:
+            return
+        draft = ready[0]
+        if draft.policy.factor and not self._confirm(asked, draft):
+            return
+        if edits:
+            self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: _edit(asked, by))
+        for _click in range(1 + twice):
+            went = self.stage.done(
+                asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: self._submit(asked, by.pk)
+            )
+            assert not (went and edits and draft.policy.factor), "a code was taken for what it was not given for"
+
+    def _confirm(self, asked: Asked, draft: CertificateRequest) -> bool:
+        person = self.stage.people[asked.owner]
+        self.stage.touched.add(asked.tenant.pk)  # a question is on record, whatever becomes of it
+        before = len(mail.outbox)
+        try:
+            question = challenges.ask(
+                draft.policy.factor, person=as_person(person), tenant=asked.tenant.pk, purpose=draft.purpose,
+                payload=draft.digest(), about="a walk",
+            )  # fmt: skip
+            if len(mail.outbox) > before:
+                [code] = [word for word in str(mail.outbox[-1].body).split() if word.isdigit() and len(word) == 6]
+                challenges.answer(question.pk, as_person(person), {"code": code})
+            with acting_for(asked.tenant.pk, person=person.pk):
+                services.keep_challenge(draft.pk, question.pk, by=person.pk)
+        except (Refusal, CourierFailed):
+            return False
+        except Exception:
+            if not self.stage.journal.refuses:
+                raise
+            return False
+        return True
+
+    def _submit(self, asked: Asked, by: UUID) -> None:
+        draft = services.draft_for(asked.pk, by=by)
+        if draft.is_draft and Flow(draft, STEPS).open_step is None:
+            services.submit(draft, by=by, challenge=draft.challenge)
+            asked.accepted = True
+            self.stage.counts.accepted += 1
+
+    # --- what may still be done with it ---
+
+    @rule(ago=RECENT, who=st.one_of(st.none(), ANYBODY))
+    def withdraws(self, ago: int, who: str | None) -> None:
+        if asked := self.recent(ago):
+            name = who or asked.owner
+            went = self.stage.done(
+                name, asked.tenant, Permission.REQUEST_MAKE, lambda by: services.withdraw(asked.pk, by=by.pk)
+            )
+            assert not went or name == asked.owner, "somebody withdrew what is another's"
+
+    @rule(ago=RECENT, who=ANYBODY, comment=st.sampled_from(["", "", "", "Not ours."]))
+    def reviews(self, ago: int, who: str, comment: str) -> None:
+        """Reject with a comment, approve without one."""
+        if asked := self.recent(ago):
+            deed = (lambda by: reviewing.reject(asked.pk, by=by.pk, comment=comment)) if comment else (
+                lambda by: reviewing.approve(asked.pk, by=by.pk)
+            )  # fmt: skip
+            self.stage.done(who, asked.tenant, Permission.REQUEST_APPROVE, deed)
+
+    @rule(ago=RECENT, who=ANYBODY)
+    def looks_at_its_page(self, ago: int, who: str) -> None:
+        """Whoever may see a request sees the state it is in (I7); to everybody else it is not there."""
+        asked = self.recent(ago)
+        if asked is None:
+            return
+        rights = self.stage.rights(who, asked.tenant)
+        sees = Permission.REQUEST_READ_ALL in rights or (who == asked.owner and Permission.REQUEST_READ in rights)
+        page = Visitor(self.stage.people[who]).open(f"/t/{asked.tenant.slug}/requests/{asked.pk}/status/")
+        assert (page.status in {200, 286}) == sees, f"{who} gets {page.status}"
+        if sees:
+            with acting_for(asked.tenant.pk):
+                state = State(CertificateRequest.objects.get(pk=asked.pk).state)
+            assert said(page.having_class("chip")[0]) == str(WORDS[state][1])
+
+    # --- the rules, and who is there ---
+
+    @rule(tenant=TENANTS, kind=st.sampled_from(list(Kind)), profile=st.sampled_from(["desktop-signing", "tls-server"]),
+          change=st.sampled_from(CHANGES))  # fmt: skip
+    def changes_a_policy(self, tenant: str, kind: Kind, profile: str, change: dict[str, Any]) -> None:
+        def deed(by: Any) -> None:
+            known = CertificateProfile.objects.in_force(profile)
+            newest = selectors.of_profile(profile)[kind]
+            wanted = Asks(**{**Asks.of(newest).content(), **change})
+            policies.change_policies(
+                profile, {kind: wanted}, seen={kind: newest.version}, subject=subject_of(known), by=by.pk
+            )
+
+        self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
+
+    @rule(tenant=TENANTS)
+    def publishes_another_agreement(self, tenant: str) -> None:
+        def deed(by: Any) -> None:
+            now = SubscriberAgreement.in_force("subscriber")
+            policies.publish_agreement(
+                slug=now.slug, language=now.language, title=now.title, text=f"{now.text} Again.", seen=now.version,
+                by=by.pk,
+            )  # fmt: skip
+
+        self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
+
+    @rule(who=ANYBODY)
+    def suspends_or_takes_back_a_person(self, who: str) -> None:
+        tenant = self.stage.tenants[SEATS[who]]
+        pk = self.stage.people[who].pk
+        deed = access.suspend if self.stage.rights(who, tenant) else access.unsuspend
+        self.stage.done(_chief(tenant.slug), tenant, Permission.PEOPLE_CHANGE, lambda by: deed(pk, by=by.pk))
+
+    @rule(tenant=TENANTS)
+    def the_operator_suspends_a_tenant_or_takes_it_back(self, tenant: str) -> None:
+        found = Tenant.objects.get(slug=tenant)
+        self.stage.touched |= {found.pk, PLATFORM}
+        by = self.stage.people["olu"].pk
+        with suppress(*((Exception,) if self.stage.journal.refuses else (Refusal,))):
+            if found.suspended_at:
+                tenancy.resume_tenant(found, by=by)
+            else:
+                tenancy.suspend_tenant(found, "A walk.", by=by)
+
+
+def _edit(asked: Asked, by: Any) -> None:
+    draft = services.draft_for(asked.pk, by=by.pk)
+    if draft.is_draft:
+        services.keep_answer(draft, "confirm", {**draft.answers["confirm"], "message": "on second thoughts"})
+
+
+def _chief(tenant: str) -> str:
+    return {"acme": "ada", "globex": "mina"}[tenant]
+
+
+SPANS = st.sampled_from(
+    [timedelta(seconds=1), timedelta(seconds=12), timedelta(seconds=31), timedelta(minutes=6), timedelta(minutes=50),
+     timedelta(hours=7, minutes=1), timedelta(days=1), timedelta(days=40), timedelta(days=400)]
+)  # fmt: skip
