@@ -106,9 +106,10 @@ def answer(challenge_id: UUID, person: Person, given: Mapping[str, str]) -> None
     tenant, person = _tenant_of(challenge_id, person), _known(person)
     with _unit(tenant, person):
         challenge = _count_a_try(challenge_id)
+        at = clock.now()  # the database's moment, which a factor that goes by the clock judges by
     asked = factor_of(challenge.factor, challenge.settings)
     try:
-        memory = asked.verify(person, challenge.notes | {"challenge": str(challenge.pk)}, given)
+        memory = asked.verify(person, challenge.notes | {"challenge": str(challenge.pk), "at": at}, given)
         with _unit(tenant, person):
             _accept(challenge, memory)
     except Rejected as rejected:
@@ -162,6 +163,11 @@ def shown(challenge_id: UUID, person: Person, *, deed: str, number: str) -> Wind
         challenge = Challenge.objects.filter(pk=challenge_id).first()
     if challenge is None:
         raise ChallengeOver
+    return window_of(challenge, deed=deed, number=number)
+
+
+def window_of(challenge: Challenge, *, deed: str, number: str) -> Window:
+    """Return what to show of a question that was read already."""
     factor = factor_of(challenge.factor, challenge.settings)
     return Window(
         deed=deed,

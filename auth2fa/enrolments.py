@@ -124,7 +124,7 @@ def confirm(pk: UUID, code: str) -> None:
     Raises `WrongFirstCode`, or `EnrolmentOver`.
     """
     row = _unconfirmed(pk)
-    step = totp.step_of(secret_of(row), digits_of(code))
+    step = totp.step_of(secret_of(row), digits_of(code), at=clock.now())
     if step is None:
         raise WrongFirstCode
     row.confirmed_at, row.memory = clock.now(), {"counter": step}

@@ -114,7 +114,10 @@ class SecondFactor(Protocol):
         """
 
     def verify(self, person: Person, notes: Mapping[str, Any], answer: Mapping[str, str]) -> Memory:
-        """Return what to remember if *answer* proves presence; raise `Rejected` otherwise."""
+        """Return what to remember if *answer* proves presence; raise `Rejected` otherwise.
+
+        *notes* hold, beside what `begin` left there, the challenge's id and the moment `at` which it was answered.
+        """
 
 
 @runtime_checkable

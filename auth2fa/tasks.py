@@ -55,7 +55,8 @@ def send_reset(promised: Errand) -> None:
         if person is None:
             promised.finish()
             return
-    address = f"{config.origin}{reverse('password-new')}?link={link_for(person)}"
+        link = link_for(person)  # in here, so that it is as old as the database says, wherever it is judged
+    address = f"{config.origin}{reverse('password-new')}?link={link}"
     _deliver(promised, person, "reset", {"address": address, "minutes": LIFETIME // 60}, "password-reset")
 
 

@@ -161,11 +161,12 @@ TEMPLATES = [
     }
 ]
 
-REST_FRAMEWORK = {
+REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],  # the middleware knows tokens; a session opens nothing here
     "DEFAULT_PERMISSION_CLASSES": [],  # `program_guard` around each view
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # no parameter of a query is rest_framework's own
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Certificate portal",

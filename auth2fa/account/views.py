@@ -14,15 +14,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from auth2fa import enrolments
 from auth2fa.account import changes
 from auth2fa.account.agents import in_words
-from auth2fa.account.changes import Change
-from auth2fa.account.forms import AddAuthenticatorForm, ChangePasswordForm, ConfirmForm, FirstCodeForm, ProveForm
+from auth2fa.account.forms import AddAuthenticatorForm, ChangePasswordForm, FirstCodeForm, ProveForm
 from auth2fa.account.qr import as_svg
+from auth2fa.challenges import Window
 from auth2fa.errors import (
-    ChallengeOver,
     EnrolmentOver,
     PasswordTooWeak,
     TooManyAttempts,
-    WrongAnswer,
     WrongFirstCode,
     WrongPassword,
 )
@@ -32,6 +30,7 @@ from auth2fa.login.views import path_here
 from auth2fa.models import Enrolment
 from auth2fa.posting import posted
 from auth2fa.protocol import Person
+from auth2fa.stepping_up import CodePage, Deed
 from portal.config import config
 from portal.foundation.access.models import LOCAL
 from portal.foundation.audit.models import record
@@ -111,8 +110,7 @@ def authenticator_add(request: PersonRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])
-            label = form.cleaned_data["label"]
-            changes.ask(request.session, _asked(request), Change(changes.ADD, label, label))
+            changes.ask(request.session, _asked(request), changes.adding(form.cleaned_data["label"]))
         except WrongPassword as wrong:
             form.add_error("password", str(wrong))
         except Refusal as refused:
@@ -127,35 +125,15 @@ def authenticator_code(request: PersonRequest) -> HttpResponse:
     change = changes.kept(request.session)
     if change is None:
         return redirect("account")
-    if request.method == "POST" and "resend" in request.POST:
-        return _asked_again(request, change)
-    form = ConfirmForm(posted(request))
-    refusal: Refusal | None = None
-    if form.is_bound and form.is_valid():
-        try:
-            changes.answer(_asked(request), change, form.cleaned_data["code"])
-            return _carried_out(request, change)
-        except WrongAnswer as wrong:
-            form.add_error("code", f"{wrong} {wrong.advice}".strip())
-        except ChallengeOver as over:
-            try:  # of two presses at the same moment the code answers one; what it was for is still to be done
-                return _carried_out(request, change)
-            except Refusal:
-                refusal = over
-        except Refusal as refused:
-            refusal = refused
-    return _code_page(request, change, form, refusal)
+    page = CodePage(
+        reverse("authenticator-code"),
+        carry_out=lambda: _carried_out(request, change),
+        draw=lambda form, refusal, window: _code_page(request, change, form, refusal, window),
+    )
+    return page.answer(request, _asked(request), change)
 
 
-def _asked_again(request: PersonRequest, change: Change) -> HttpResponse:
-    try:
-        changes.resend(request.session, _asked(request), change)
-    except Refusal as refused:
-        return _code_page(request, change, ConfirmForm(), refused)
-    return redirect("authenticator-code")
-
-
-def _carried_out(request: PersonRequest, change: Change) -> HttpResponse:
+def _carried_out(request: PersonRequest, change: Deed) -> HttpResponse:
     begun = changes.carry_out(request.session, _asked(request), change)
     if begun is not None:
         return redirect("authenticator", pk=begun.pk)
@@ -163,9 +141,9 @@ def _carried_out(request: PersonRequest, change: Change) -> HttpResponse:
     return redirect("account")
 
 
-def _code_page(request: PersonRequest, change: Change, form: forms.Form, refusal: Refusal | None) -> HttpResponse:
-    window = changes.window(_asked(request), change)
-    form["code"].label = _("{digits}-digit code").format(digits=window.digits)
+def _code_page(
+    request: PersonRequest, change: Deed, form: forms.Form, refusal: Refusal | None, window: Window
+) -> HttpResponse:
     adds = change.purpose == changes.ADD
     context = {
         "title": change.title,
@@ -224,7 +202,7 @@ def authenticator_remove(request: PersonRequest, pk: UUID) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             passwords.prove(request, request.person, form.cleaned_data["password"])
-            changes.ask(request.session, _asked(request), Change(changes.REMOVE, str(pk), standing.label))
+            changes.ask(request.session, _asked(request), changes.removing(standing))
         except WrongPassword as wrong:
             form.add_error("password", str(wrong))
         except Refusal as refused:

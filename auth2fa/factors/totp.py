@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,6 @@ from django_otp.oath import TOTP
 from auth2fa.factors.codes import digits_of
 from auth2fa.protocol import AskForCode, Enrolled, Limits, Memory, Person, Rejected
 from auth2fa.sealing import unseal
-from portal.foundation import clock
 
 STEP = 30  # seconds
 DIGITS = 6
@@ -55,11 +55,10 @@ class AuthenticatorCode:
         return AskForCode(digits=DIGITS)
 
     def verify(self, person: Person, notes: Mapping[str, Any], answer: Mapping[str, str]) -> Memory:
-        del notes
         given = digits_of(answer.get("code", ""))
         for enrolled in self._of(person):
             secret = unseal(enrolled.secret, person=person.id, row=enrolled.id)
-            step = step_of(secret, given)
+            step = step_of(secret, given, at=notes["at"])
             if step is not None:
                 return Memory(enrolment=enrolled.id, counter=step)
         raise Rejected("wrong code", _("This is not the code that your authenticator shows now."))
@@ -72,13 +71,13 @@ def new_secret() -> bytes:
     return secrets.token_bytes(SECRET)
 
 
-def step_of(secret: bytes, given: str) -> int | None:
-    """Return the step that *given* is the code of, of the present one and its neighbours; None if of none.
+def step_of(secret: bytes, given: str, *, at: datetime) -> int | None:
+    """Return the step that *given* is the code of, of the one *at* that moment and its neighbours; None if of none.
 
     All three are computed and compared in constant time, whichever it is.
     """
     totp = TOTP(secret, step=STEP, digits=DIGITS)
-    totp.time = clock.now().timestamp()
+    totp.time = at.timestamp()
     found = None
     for drift in range(-DRIFT, DRIFT + 1):
         totp.drift = drift

@@ -12,6 +12,8 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from auth2fa.errors import LinkOver
 from portal.foundation import clock
 from portal.foundation.access.models import LOCAL, User
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import PLATFORM
 
 LIFETIME = 30 * 60  # seconds; the setting PASSWORD_RESET_TIMEOUT says the same
 
@@ -29,12 +31,16 @@ def link_for(person: User) -> str:
 
 
 def person_of(link: str) -> User:
-    """Return whose link this is; raise `LinkOver` if it is not, or no longer, anybody's."""
+    """Return whose link this is; raise `LinkOver` if it is not, or no longer, anybody's.
+
+    In a unit of work of its own, whose clock the link was made by as well.
+    """
     pk, _dot, token = link.partition(".")
-    try:
-        person = User.objects.filter(pk=UUID(pk), issuer=LOCAL, is_active=True).first()
-    except ValueError:
-        raise LinkOver from None
-    if person is None or not _tokens.check_token(person, token):
-        raise LinkOver
-    return person
+    with acting_for(PLATFORM):
+        try:
+            person = User.objects.filter(pk=UUID(pk), issuer=LOCAL, is_active=True).first()
+        except ValueError:
+            raise LinkOver from None
+        if person is None or not _tokens.check_token(person, token):
+            raise LinkOver
+        return person

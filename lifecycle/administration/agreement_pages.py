@@ -1,29 +1,33 @@
 """Agreements: the texts that subscribers agree to, in every language and version, and who agreed to which."""
 
-import difflib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from lifecycle.administration import impact, wording
+from lifecycle.administration import wording
 from lifecycle.administration.agreement_forms import LANGUAGES, AcceptanceFilter, AgreementForm
+from lifecycle.administration.agreement_reviews import (
+    acceptances_of,
+    free_slug,
+    newest_text,
+    review,
+    text_of,
+    uses,
+)
 from lifecycle.administration.policy_pages import may_change
 from lifecycle.policies import selectors
-from lifecycle.policies.errors import AgreementChangedMeanwhile, NothingChanged
+from lifecycle.policies.errors import AgreementChangedMeanwhile
 from lifecycle.policies.models import FALLBACK, AgreementAcceptance, SubscriberAgreement
 from lifecycle.policies.services import publish_agreement
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards.presentation import names_of
-from portal.foundation.access.models import User
 from portal.foundation.errors import Refusal
 from portal.foundation.lists import tables
 from portal.foundation.lists.paging import page_of
@@ -33,9 +37,6 @@ from portal.foundation.tenancy.middleware import TenantRequest
 
 UNPROCESSABLE = 422
 MOST_EXPORTED = 10_000
-LONGEST_SLUG = 60
-MOST_LINES = 1_000
-"""In both texts together; comparing takes time with the square of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class AgreementRow:
 
 def agreement_list(request: TenantRequest) -> HttpResponse:
     with acting_for(request.tenant.pk):
-        titles, uses = selectors.agreement_titles(), _uses()
+        titles, asked_by = selectors.agreement_titles(), uses()
         texts: dict[str, list[SubscriberAgreement]] = {}
         for text in selectors.agreements_in_force():
             texts.setdefault(text.slug, []).append(text)
@@ -58,22 +59,13 @@ def agreement_list(request: TenantRequest) -> HttpResponse:
                 slug,
                 titles[slug],
                 wording.in_a_row(LANGUAGES.get(text.language, text.language) for text in found),
-                len(uses.get(slug, ())),
+                len(asked_by.get(slug, ())),
                 max(text.made_at for text in found),
             )
             for slug, found in texts.items()
         ]
         rows.sort(key=lambda row: row.title)
         return render(request, "administration/agreements.html", {"rows": rows, "may_change": may_change(request)})
-
-
-def _uses() -> dict[str, set[tuple[str, str]]]:
-    """Which profile and operation ask for which agreement."""
-    found: dict[str, set[tuple[str, str]]] = {}
-    for key, policy in selectors.all_in_force().items():
-        if policy.agreement and policy.enabled:
-            found.setdefault(policy.agreement, set()).add(key)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +99,7 @@ def agreement_page(request: TenantRequest, agreement: str) -> HttpResponse:
             ],
             "uses": [
                 (profile, wording.OPERATIONS[operation].title)
-                for profile, operation in sorted(_uses().get(agreement, set()))
+                for profile, operation in sorted(uses().get(agreement, set()))
             ],
             "change_links": [
                 (_address(request, agreement, code), LANGUAGES.get(code, code), code in there)
@@ -127,10 +119,10 @@ def _address(request: TenantRequest, agreement: str, language: str) -> str:
 def agreement_version(request: TenantRequest, agreement: str, language: str, version: int) -> HttpResponse:
     """One version's text, and who accepted it when for which request."""
     with acting_for(request.tenant.pk):
-        text = _text(agreement, language, version)
+        text = text_of(agreement, language, version)
         form = AcceptanceFilter(request.GET)
         wanted = form.cleaned_data["q"].strip() if form.is_valid() else ""
-        page = page_of(_acceptances(text, wanted), by="at", descending=True, asked=request.GET)
+        page = page_of(acceptances_of(text, wanted), by="at", descending=True, asked=request.GET)
         context = {
             "text": text,
             "in_language": LANGUAGES.get(language, language),
@@ -146,34 +138,16 @@ def agreement_version(request: TenantRequest, agreement: str, language: str, ver
 def agreement_acceptances(request: TenantRequest, agreement: str, language: str, version: int) -> HttpResponse:
     """The same list as CSV, narrowed alike; at most `MOST_EXPORTED` rows, and the last line says so."""
     with acting_for(request.tenant.pk):
-        text = _text(agreement, language, version)
+        text = text_of(agreement, language, version)
         form = AcceptanceFilter(request.GET)
         wanted = form.cleaned_data["q"].strip() if form.is_valid() else ""
-        found = list(_acceptances(text, wanted).order_by("-at", "-pk")[: MOST_EXPORTED + 1])
+        found = list(acceptances_of(text, wanted).order_by("-at", "-pk")[: MOST_EXPORTED + 1])
         rows = [
             [row.person, row.number, row.accepted.version, row.accepted.language, row.accepted.at.isoformat()]
             for row in _accepted(found[:MOST_EXPORTED])
         ]
     head = [_("Person"), _("Request"), _("Version"), _("Language"), _("Accepted")]
     return tables.as_file("acceptances.csv", head, rows, cut=len(found) > MOST_EXPORTED)
-
-
-def _text(agreement: str, language: str, version: int) -> SubscriberAgreement:
-    if version >= 2**31:
-        raise NotHere
-    found = SubscriberAgreement.objects.filter(slug=agreement, language=language, version=version).first()
-    if found is None:
-        raise NotHere
-    return found
-
-
-def _acceptances(text: SubscriberAgreement, wanted: str) -> QuerySet[AgreementAcceptance]:
-    found = selectors.acceptances_of(text)
-    if not wanted:
-        return found
-    numbered = CertificateRequest.objects.filter(number=wanted.upper()).values("pk")
-    people = User.objects.filter(name__icontains=wanted).values("pk")
-    return found.filter(certificate_request__in=numbered) | found.filter(person_id__in=people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +214,7 @@ class _Writing:
         return redirect("agreement-page", tenant=self.request.tenant.slug, agreement=published.slug)
 
     def _read(self) -> None:
-        texts = SubscriberAgreement.objects.filter(slug=self.slug, language=self.language)
-        self.before = texts.order_by("-version").first() if self.slug else None
+        self.before = newest_text(self.slug, self.language) if self.slug else None
         self.form = AgreementForm(
             self.request.POST if self.request.method == "POST" else None,
             title=self.before.title if self.before else "",
@@ -258,7 +231,7 @@ class _Writing:
     def _published(self) -> SubscriberAgreement:
         given = self.form.cleaned_data
         return publish_agreement(
-            slug=self.slug or _free_slug(given["title"]),
+            slug=self.slug or free_slug(given["title"]),
             language=self.language,
             title=given["title"],
             text=given["text"],
@@ -279,41 +252,18 @@ class _Writing:
 
     def _reviewed(self) -> HttpResponse:
         """The text as subscribers will read it, what is different, and who has to agree anew; nothing is published."""
-        given, before = self.form.cleaned_data, self.before
-        if (before.version if before else 0) != (given["seen"] or 0):
-            raise AgreementChangedMeanwhile(version=before.version if before else 0)
-        title, text = " ".join(given["title"].split()), given["text"]
-        if before and (before.title, before.text) == (title, text):
-            raise NothingChanged
+        given = self.form.cleaned_data
+        found = review(self.slug, before=self.before, title=given["title"], text=given["text"], seen=given["seen"] or 0)
         context = {
             "slug": self.slug,
             "in_language": LANGUAGES.get(self.language, self.language),
-            "before": before,
+            "before": self.before,
             "form": self.form,
-            "title": title,
-            "text": text,
-            "lines": _difference(before.text, text) if before and _is_comparable(before.text, text) else [],
-            "too_long": before is not None and not _is_comparable(before.text, text),
-            "reached": impact.of_agreement(_uses().get(self.slug, set())) if self.slug else [],
+            "title": found.title,
+            "text": found.text,
+            "lines": found.lines,
+            "too_long": found.too_long,
+            "reached": found.reached,
             "posted": [(name, self.request.POST.get(name, "")) for name in self.form.fields],
         }
         return render(self.request, "administration/agreement_review.html", context)
-
-
-def _is_comparable(before: str, after: str) -> bool:
-    return len(before.splitlines()) + len(after.splitlines()) <= MOST_LINES
-
-
-def _difference(before: str, after: str) -> list[tuple[str, str]]:
-    """Line by line: `ins`, `del` or nothing, and the line; lines that stay are shown only around those that do not."""
-    found = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    kinds = {"+": "ins", "-": "del", " ": ""}
-    return [(kinds[line[0]], line[1:]) for line in list(found)[2:] if line[0] in kinds]
-
-
-def _free_slug(title: str) -> str:
-    """A name for addresses, made of the title; a number is added where it is taken or would read like a page."""
-    wanted = slugify(title)[: LONGEST_SLUG - 5].strip("-") or "agreement"
-    taken = set(SubscriberAgreement.objects.filter(slug__startswith=wanted).values_list("slug", flat=True)) | {"new"}
-    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)

@@ -12,17 +12,17 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from lifecycle.administration import impact, wording
+from lifecycle.administration import wording
 from lifecycle.administration.policy_forms import PolicyForm, factor_reasons
 from lifecycle.administration.policy_pages import Version, profile_of, versions_of
+from lifecycle.administration.policy_reviews import review, said
 from lifecycle.administration.subjects import subject_of
 from lifecycle.authorities.models import CertificateProfile
 from lifecycle.policies import selectors
 from lifecycle.policies.asks import Asks
-from lifecycle.policies.errors import NothingChanged, PolicyChangedMeanwhile, PolicyUnfit
+from lifecycle.policies.errors import PolicyChangedMeanwhile, PolicyUnfit
 from lifecycle.policies.models import Policy
 from lifecycle.policies.services import change_policies
-from lifecycle.policies.standing import Complaint, Standing, complaints_about
 from portal.foundation.errors import Refusal
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -122,7 +122,7 @@ class _Matrix:
             "form": self.form,
             "lines": self.form.lines(),
             "refusal": None if isinstance(refusal, PolicyUnfit) else refusal,
-            "complaints": [_said(each) for each in refusal.complaints] if isinstance(refusal, PolicyUnfit) else [],
+            "complaints": [said(each) for each in refusal.complaints] if isinstance(refusal, PolicyUnfit) else [],
             "theirs": theirs or [],
             "reasons": factor_reasons(),
             "is_public": self.subject.is_public,
@@ -131,42 +131,22 @@ class _Matrix:
         return render(self.request, "administration/policy_change.html", context, status=status)
 
     def reviewed(self) -> HttpResponse:
-        """What would be saved, or why it could not be; nothing is saved yet."""
-        wanted, subject = self.form.wanted, self.subject
-        before = {name: Asks.of(self.in_force.get(name)) for name in wanted}
-        changed = {name: asks for name, asks in wanted.items() if asks != self._as_seen(name)}
-        judged = [each for name, asks in changed.items() for each in complaints_about(Standing(name, asks, subject))]
-        if refused := [each for each in judged if each.is_refused]:
-            return self.shown(refusal=PolicyUnfit(refused), status=UNPROCESSABLE)
-        if not changed:
-            return self.shown(refusal=NothingChanged(), status=UNPROCESSABLE)
-        overtaken = [name for name in changed if self.versions.get(name, 0) != self.form.seen[name]]
-        if overtaken:
-            raise PolicyChangedMeanwhile(overtaken)
-        rows = [
-            row for name, asks in changed.items() for row in wording.changes(name, before[name], asks, self.agreements)
-        ]
-        reached = [impact.of_certificates(self.profile.slug)]
-        for name, asks in changed.items():
-            off = before[name].enabled and not asks.enabled
-            reached += impact.of_operation(self.profile.slug, name, switched_off=off)
+        """What would be saved; nothing is saved yet.  Raises why it could not be."""
+        found = review(
+            self.profile,
+            self.form.wanted,
+            seen=self.form.seen,
+            in_force=self.in_force,
+            agreements=self.agreements,
+        )
         context = {
             "profile": self.profile,
             "form": self.form,
-            "changes": rows,
-            "given_up": [row for row in rows if row.gives_up],
-            "advice": [_said(each) for each in judged],
-            "reached": reached,
-            "later": [wording.OPERATIONS[name].title for name in changed if not wording.OPERATIONS[name].is_available],
+            "changes": found.changes,
+            "given_up": found.given_up,
+            "advice": found.advice,
+            "reached": found.reached,
+            "later": found.later,
             "posted": [(field, value) for field, value in self.request.POST.items() if field in self.form.fields],
         }
         return render(self.request, "administration/policy_review.html", context)
-
-    def _as_seen(self, name: str) -> Asks:
-        version = self.form.seen[name]
-        looked_at = Policy.objects.filter(profile=self.profile.slug, operation=name, version=version).first()
-        return Asks.of(looked_at)
-
-
-def _said(complaint: Complaint) -> str:
-    return f"{wording.OPERATIONS[complaint.operation].title}: {complaint}"

@@ -1,11 +1,8 @@
 """Profiles: what is issued.  Listed, made, given new versions, and compared version by version."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from cryptography.x509.oid import NameOID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -15,17 +12,12 @@ from lifecycle.administration import impact, wording
 from lifecycle.administration import profile_wording as words
 from lifecycle.administration.policy_pages import may_change, profile_of
 from lifecycle.administration.profile_forms import ProfileForm, StartForm
+from lifecycle.administration.profile_reviews import begun, choosable_authorities, every_authority, review, save
 from lifecycle.administration.starts import STARTS
-from lifecycle.administration.subjects import subject_with
-from lifecycle.authorities import profiles
-from lifecycle.authorities.models import CertificateAuthority, CertificateProfile
+from lifecycle.authorities.models import CertificateProfile
 from lifecycle.authorities.profiles import ProfileChangedMeanwhile, ProfileUnfit, Wish
 from lifecycle.policies import selectors
-from lifecycle.policies.asks import Asks
-from lifecycle.policies.rules import LONGEST_LIFE, in_force
-from lifecycle.policies.standing import Standing, complaints_about
 from lifecycle.wizards.presentation import names_of
-from portal.foundation import clock
 from portal.foundation.errors import Refusal
 from portal.foundation.lists import tables
 from portal.foundation.tenancy.context import acting_for
@@ -68,7 +60,7 @@ def _line(profile: CertificateProfile, allowed: str) -> ProfileLine:
 def profile_export(request: TenantRequest) -> HttpResponse:
     """Every profile's newest version, one line each."""
     with acting_for(request.tenant.pk):
-        authorities = _every_authority()
+        authorities = every_authority()
         found = CertificateProfile.objects.all_in_force()
         rows = [
             [profile.slug, profile.version, *words.words_of(words.as_wish(profile), authorities).values()]
@@ -86,7 +78,7 @@ def profile_page(request: TenantRequest, profile: str) -> HttpResponse:
         context = {
             "profile": found,
             "lead": impact.of_certificates(profile).sentence,
-            "facts": words.facts_of(words.as_wish(found), _every_authority()),
+            "facts": words.facts_of(words.as_wish(found), every_authority()),
             "versions": [(version, people.get(version.made_by) or _("the portal itself")) for version in versions],
             "allowed": _allowed().get(profile, ""),
             "may_change": may_change(request),
@@ -106,7 +98,7 @@ def profile_compare(request: TenantRequest, profile: str) -> HttpResponse:
             "older": older,
             "newer": newer,
             "numbers": sorted(by_number),
-            "changes": words.differences(words.as_wish(older), words.as_wish(newer), _every_authority()),
+            "changes": words.differences(words.as_wish(older), words.as_wish(newer), every_authority()),
         }
         return render(request, "administration/profile_compare.html", context)
 
@@ -136,21 +128,9 @@ def _status(form: StartForm) -> int:
 
 def _begins(start: str, existing: dict[str, CertificateProfile]) -> Wish | None:
     if start in STARTS:
-        chosen = STARTS[start]
-        authority = next(iter(_choosable_authorities(None)), UUID(int=0))
-        return Wish("", "", chosen.trust, authority, {**chosen.content, "fixed_subject": _organisation(authority)})
+        return begun(start)
     copied = existing.get(start.removeprefix("copy:"))
     return words.as_wish(copied) if copied else None
-
-
-def _organisation(authority: UUID) -> dict[str, str]:
-    """What the authority's own certificate says of whom it belongs to: its subscribers are mostly of the same."""
-    row = CertificateAuthority.objects.filter(pk=authority).first()
-    if row is None:
-        return {}
-    named = {"country": NameOID.COUNTRY_NAME, "organization": NameOID.ORGANIZATION_NAME}
-    found = {name: row.certificate.subject.get_attributes_for_oid(oid) for name, oid in named.items()}
-    return {name: str(attributes[0].value) for name, attributes in found.items() if attributes}
 
 
 def profile_change(request: TenantRequest, profile: str) -> HttpResponse:
@@ -203,19 +183,15 @@ class _Editing:
         newest = self.newest
         return ProfileForm(
             data or (self.request.POST if self.request.method == "POST" else None),
-            authorities=_choosable_authorities(newest.authority_id if newest else None),
+            authorities=choosable_authorities(newest.authority_id if newest else None),
             begins=self.begins,
             version=newest.version if newest else 0,
             kept=words.as_wish(newest) if newest else None,
         )
 
     def _saved(self) -> CertificateProfile:
-        wish, by = self.form.wish, self.request.person.pk
-        longest = longest_life(wish.trust)
-        if self.newest is None:
-            return profiles.create_profile(wish, longest_life=longest, by=by)
         seen = self.form.cleaned_data["seen"] or 0
-        return profiles.new_version(self.newest.slug, wish, seen=seen, longest_life=longest, by=by)
+        return save(self.form.wish, newest=self.newest, seen=seen, by=self.request.person.pk)
 
     def _shown(self, *, refusal: Refusal | None = None, status: int = 200) -> HttpResponse:
         context = {
@@ -229,25 +205,16 @@ class _Editing:
         return render(self.request, "administration/profile_change.html", context, status=status)
 
     def _reviewed(self) -> HttpResponse:
-        """What would be saved, or why it could not be; nothing is saved yet."""
-        wish, newest = self.form.wish, self.newest
-        judged = profiles.judged(wish, longest_life(wish.trust))
-        if refused := [each for each in judged if each.is_refused]:
-            raise ProfileUnfit(refused)
-        if newest and newest.version != self.form.cleaned_data["seen"]:
-            raise ProfileChangedMeanwhile(version=newest.version)
-        authorities = _every_authority()
-        changes = words.differences(words.as_wish(newest), wish, authorities) if newest else []
-        if newest and not changes:
-            raise profiles.ProfileUnchanged
+        """What would be saved; nothing is saved yet.  Raises why it could not be."""
+        found = review(self.form.wish, newest=self.newest, seen=self.form.cleaned_data["seen"])
         context = {
-            "profile": newest,
+            "profile": self.newest,
             "form": self.form,
-            "changes": changes,
-            "facts": words.facts_of(wish, authorities),
-            "advice": judged,
-            "reached": impact.of_profile(newest.slug) if newest else [],
-            "policies": _policies_at_odds(newest.slug, wish) if newest else [],
+            "changes": found.changes,
+            "facts": found.facts,
+            "advice": found.advice,
+            "reached": found.reached,
+            "policies": found.policies,
             "posted": [
                 (name, value)
                 for name in self.form.fields
@@ -256,33 +223,3 @@ class _Editing:
             ],
         }
         return render(self.request, "administration/profile_review.html", context)
-
-
-def longest_life(trust: str) -> timedelta | None:
-    """How long certificates of a trust class may live if they are issued today (BR 6.3.2)."""
-    return in_force(LONGEST_LIFE.get(trust, {}), clock.now().date())
-
-
-def _policies_at_odds(slug: str, wish: Wish) -> list[str]:
-    """What the policies in force could no longer say of the profile as it would be: they stay, and need a change."""
-    subject = subject_with(wish.trust, wish.terms)
-    return [
-        f"{wording.OPERATIONS[operation].title}: {complaint}"
-        for operation, policy in selectors.of_profile(slug).items()
-        for complaint in complaints_about(Standing(operation, Asks.of(policy), subject))
-        if complaint.is_refused
-    ]
-
-
-def _every_authority() -> dict[UUID, str]:
-    rows = CertificateAuthority.objects.only("pk", "name", "version", "tenant_id")
-    return {row.pk: _("{name}, version {number}").format(name=row.name, number=row.version) for row in rows}
-
-
-def _choosable_authorities(kept: UUID | None) -> dict[UUID, str]:
-    """The newest version of each authority, those that have one above them first; and the one that is in use."""
-    newest = CertificateAuthority.objects.order_by("slug", "-version").distinct("slug")
-    rows = sorted(newest, key=lambda row: (row.parent_id is None, row.name))
-    names = _every_authority()
-    chosen = {row.pk: names[row.pk] for row in rows}
-    return chosen if kept is None or kept in chosen else {kept: names[kept], **chosen}

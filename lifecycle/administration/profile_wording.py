@@ -39,6 +39,7 @@ class Difference:
     label: str | Promise
     before: str
     after: str
+    field: str = ""
 
 
 def as_wish(profile: CertificateProfile) -> Wish:
@@ -78,7 +79,9 @@ def words_of(wish: Wish, authorities: Mapping[UUID, str]) -> dict[str, str]:
 
 def differences(before: Wish, after: Wish, authorities: Mapping[UUID, str]) -> list[Difference]:
     old, new = words_of(before, authorities), words_of(after, authorities)
-    return [Difference(FIELD_TITLES[name], old[name], new[name]) for name in FIELD_TITLES if old[name] != new[name]]
+    return [
+        Difference(FIELD_TITLES[name], old[name], new[name], name) for name in FIELD_TITLES if old[name] != new[name]
+    ]
 
 
 def facts_of(wish: Wish, authorities: Mapping[UUID, str]) -> list[tuple[str | Promise, str]]:

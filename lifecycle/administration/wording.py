@@ -113,6 +113,8 @@ class Change:
     before: str
     after: str
     gives_up: str = ""
+    operation: str = ""
+    field: str = ""
 
 
 def changes(operation: str, before: Asks, after: Asks, agreements: Mapping[str, str]) -> list[Change]:
@@ -124,6 +126,8 @@ def changes(operation: str, before: Asks, after: Asks, agreements: Mapping[str, 
             value_word(field, old, agreements),
             value_word(field, new, agreements),
             given_up(field, old, new),
+            operation,
+            field,
         )
         for field, old, new in before.differences(after)
         if field in FIELD_TITLES

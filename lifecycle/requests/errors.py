@@ -54,3 +54,33 @@ class CommentNeeded(Refusal):
     code = "comment-needed"
     message = _("A request is rejected with a reason only: whoever asked for it will read it.")
     next_step = _("Write what is wrong with it and what could be asked for instead.")
+
+
+class StepsOpen(Conflict):
+    code = "steps-open"
+    message = _("This request is not finished: the step “{step}” is open.")
+    next_step = _("Answer that step, and those after it.")
+
+
+class StepIsAhead(Conflict):
+    code = "step-is-ahead"
+    message = _("This step cannot be answered yet: the step “{open}” comes first.")
+    next_step = _("Answer the steps in their order.")
+
+
+class SubmittedAlready(Conflict):
+    code = "submitted-already"
+    message = _("{number} was submitted, so its answers stay as they are.")
+    next_step = _("Withdraw it if it should say something else, and begin a new one.")
+
+
+class NothingToConfirm(Conflict):
+    code = "nothing-to-confirm"
+    message = _("The policy for this request asks for no second factor.")
+    next_step = _("Submit it.")
+
+
+class CodeWanted(Conflict):
+    code = "code-wanted"
+    message = _("The policy for this request asks for a second factor, so nothing was submitted.")
+    next_step = _("Ask for a code, and send it when you submit the request.")

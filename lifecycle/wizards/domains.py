@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -82,8 +83,22 @@ class DomainsForm(StepForm):
         return sum(row.is_ready for row in self.rows)
 
     @property
+    def is_moving(self) -> bool:
+        return any(row.is_moving for row in self.rows)
+
+    @property
+    def rests_until(self) -> datetime | None:
+        """From when any name can be looked at again, where all that are not verified failed a moment ago; else None."""
+        rests = [row.rests_until for row in self.rows if not row.is_ready]
+        return min((until for until in rests if until), default=None) if all(rests) else None
+
+    @property
     def poll_seconds(self) -> int | None:
-        return POLL_SECONDS if any(row.is_moving for row in self.rows) else None
+        """Until the page says something else: what a look found, or that a name can be checked again."""
+        if self.is_moving:
+            return POLL_SECONDS
+        opens = min((row.rests_until for row in self.rows if row.rests_until), default=None)
+        return None if opens is None else max(1, ceil((opens - clock.now()).total_seconds()))
 
     @property
     def why_not(self) -> str:

@@ -61,14 +61,20 @@ def _start_from_certificate(request: TenantRequest, kind: Kind) -> HttpResponse:
 
 def begin_from(request: TenantRequest, kind: Kind, *, certificate: UUID | None = None, profile: str = "") -> str:
     """Begin, or go on with what was begun before; return the address of the first open step."""
-    tenant, person = request.tenant, request.person.pk
-    with acting_for(tenant.pk, person=person):
-        if certificate is not None:
-            _must_own(certificate, person)
-            draft = services.begin_from_certificate(certificate, kind, by=person)
-        else:
-            draft = services.begin_from_profile(profile, kind, by=person)
-        return step_url(tenant.slug, draft, Flow(draft, STEPS))
+    with acting_for(request.tenant.pk, person=request.person.pk):
+        draft = begun_from(request, kind, certificate=certificate, profile=profile)
+        return step_url(request.tenant.slug, draft, Flow(draft, STEPS))
+
+
+def begun_from(
+    request: TenantRequest, kind: Kind, *, certificate: UUID | None = None, profile: str = ""
+) -> CertificateRequest:
+    """Begin, or go on with what was begun before, in the caller's unit of work."""
+    person = request.person.pk
+    if certificate is None:
+        return services.begin_from_profile(profile, kind, by=person)
+    _must_own(certificate, person)
+    return services.begin_from_certificate(certificate, kind, by=person)
 
 
 def _must_own(certificate: UUID, person: UUID) -> None:

@@ -120,11 +120,7 @@ def _review(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any
     given, needed = reviewing.given(wanted), wanted.policy.approvals
     said = ngettext("{given} of {needed} review is done.", "{given} of {needed} reviews are done.", needed)
     mine = Permission.REQUEST_APPROVE in request.seat.permissions
-    why_not = ""
-    if mine and wanted.requested_by == request.person.pk:
-        why_not = f"{OwnRequest()} {OwnRequest().advice}"
-    elif mine and wanted.approvals.filter(reviewer=request.person.pk).exists():
-        why_not = str(AlreadyJudged(missing=needed - given))
+    why_not = why_not_reviewed(wanted, request.person.pk) if mine else ""
     url = reverse("request-review", kwargs={"tenant": request.tenant.slug, "pk": wanted.pk})
     return {
         "said": said.format(given=given, needed=needed),
@@ -133,6 +129,15 @@ def _review(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any
         "names": [str(name.value) for name in alternative_names_of(wanted)],
         "subject": subject_of(wanted).rfc4514_string(),
     }
+
+
+def why_not_reviewed(wanted: CertificateRequest, reviewer: UUID) -> str:
+    """Why this reviewer cannot review this request, which is in review; "" where they can."""
+    if wanted.requested_by == reviewer:
+        return f"{OwnRequest()} {OwnRequest().advice}"
+    if wanted.approvals.filter(reviewer=reviewer).exists():
+        return str(AlreadyJudged(missing=wanted.policy.approvals - reviewing.given(wanted)))
+    return ""
 
 
 def request_status(request: TenantRequest, pk: UUID) -> HttpResponse:
@@ -158,7 +163,7 @@ def _status(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any
         "submitted": wanted.submitted_at is not None,
         "asked_at": wanted.submitted_at or wanted.made_at,
         "said": SAID[state],
-        "detail": _detail(wanted, state),
+        "detail": detail_of(wanted, state),
         "stages": _stages(state),
         "poll_seconds": (OFTEN if age < AT_FIRST else LESS_OFTEN) if waits_for_machine else None,
         "moving": waits_for_machine,
@@ -176,7 +181,7 @@ def _status(request: TenantRequest, wanted: CertificateRequest) -> dict[str, Any
     }
 
 
-def _detail(wanted: CertificateRequest, state: State) -> str:
+def detail_of(wanted: CertificateRequest, state: State) -> str:
     if state is State.FAILED:
         return _("{why} Begin a new request once that is settled; your present certificate goes on working.").format(
             why=wanted.why_failed

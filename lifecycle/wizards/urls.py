@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from lifecycle.wizards import certificate_lists, entering, inventory, request_lists, uploading, views
+from lifecycle.wizards import certificate_lists, confirming, entering, inventory, request_lists, uploading, views
 from lifecycle.wizards import request_pages as pages
 from portal.foundation.access.guards import guard
 from portal.foundation.access.permissions import Permission
@@ -59,6 +59,6 @@ urlpatterns = [
     path("requests/<uuid:pk>/discard/", guard(MAKE, require_POST(views.request_discard)), name="request-discard"),
     path("requests/<uuid:pk>/domains/verify/", guard(MAKE, require_POST(views.request_verify)), name="request-verify"),
     path("requests/<uuid:pk>/review/", guard(REVIEW, require_POST(pages.request_review)), name="request-review"),
-    path("requests/<uuid:pk>/confirmation/", guard(MAKE, form(views.request_code)), name="request-code"),
+    path("requests/<uuid:pk>/confirmation/", guard(MAKE, form(confirming.request_code)), name="request-code"),
     path("requests/<uuid:pk>/<slug:step>/", guard(MAKE, form(views.request_step)), name="request-step"),
 ]

@@ -49,7 +49,7 @@ def count(token: ApiToken) -> None:
     _count(config.calls_of_tenant, token.tenant_id, _("organisation"))
 
 
-def _count(most: int, whose: UUID, word: str) -> None:
+def _count(most: int, whose: UUID | None, word: str) -> None:
     item = RateLimitItemPerMinute(most)
     limiter = _shared
     try:

@@ -29,7 +29,9 @@ _PROBLEM = {
     },
 }
 
-_LATER = {"Retry-After": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
+_WAIT = {"description": "Seconds.", "schema": {"type": "integer"}}
+_LATER: dict[str, Any] = {"Retry-After": {**_WAIT, "required": True}}
+_PERHAPS_LATER: dict[str, Any] = {"Retry-After": _WAIT}
 
 PROBLEMS: dict[str, tuple[str, dict[str, Any]]] = {
     "401": (
@@ -40,12 +42,12 @@ PROBLEMS: dict[str, tuple[str, dict[str, Any]]] = {
     "404": ("There is no such thing, or it is somebody else's.", {}),
     "406": ("The header Accept leaves nothing.", {}),
     "429": ("Too many calls.", _LATER),
-    "503": ("The portal cannot work for the moment.", _LATER),
+    "503": ("The portal cannot work for the moment.", _PERHAPS_LATER),
 }
 """Status, words, headers: what any operation may answer."""
 
-OF_QUERIES = {"422": ("A parameter is not as it is asked for.", {})}
-OF_CHANGES = {
+OF_QUERIES: dict[str, tuple[str, dict[str, Any]]] = {"422": ("A parameter is not as it is asked for.", {})}
+OF_CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
     "400": ("No JSON, or no Idempotency-Key.", {}),
     "409": ("Somebody was faster, or the first request with this key is still under way.", {}),
     "412": ("It changed since it was read (If-Match).", {}),
@@ -81,9 +83,17 @@ def only_the_api(endpoints: list[Any]) -> list[Any]:
 
 def what_all_operations_share(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Add keys, conditions, problems and headers to what the views say of themselves."""
-    result["components"].setdefault("schemas", {})["Problem"] = _PROBLEM
+    schemas = result["components"].setdefault("schemas", {})
+    for name, schema in schemas.items():
+        if name.endswith("Request") and "oneOf" in schema:
+            schema["anyOf"] = schema.pop("oneOf")  # an empty object fits several
+        elif name.endswith("Request"):
+            schema["additionalProperties"] = False  # what nobody asks for is refused
+    schemas["Problem"] = _PROBLEM
     for method, operation in _operations(result):
         _add_parameters(method, operation)
+        if "x-if-match" in operation:
+            operation["responses"]["428"] = _problem("An If-Match is wanted.", {})
         for status, answer in operation["responses"].items():
             headers = answer.setdefault("headers", {})
             headers["X-Request-ID"] = _REQUEST_ID
@@ -108,7 +118,7 @@ def _add_parameters(method: str, operation: dict[str, Any]) -> None:
     if method == "post":
         parameters.append(_KEY)
     if method != "get":
-        parameters.append(_SEEN)
+        parameters.append({**_SEEN, "required": operation.get("x-if-match") == "required"})
 
 
 def _problem(words: str, headers: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import IO, NoReturn
 
 from portal.demo.child import Child, wait_until
 from portal.demo.embedded import Embedded
+from portal.demo.manage import let_in, shut_out
 from portal.demo.people import PEOPLE
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import PostgreSQL
@@ -99,6 +100,7 @@ class Demo:
                 self.services.append(Watched(child))
                 self.services[-1].start()
             self._wait_for(self.services[0].child)
+        let_in(around)
 
     def watch(self) -> NoReturn:
         """Keep every child running, until a signal ends us."""
@@ -109,6 +111,7 @@ class Demo:
 
     def stop(self) -> None:
         """End every child and service; what needs another one ends before it."""
+        shut_out(self.surroundings)
         children = [*(watched.child for watched in self.services), *([self.step] if self.step else [])]
         for child in children:
             child.ask_to_end()

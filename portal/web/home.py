@@ -1,11 +1,10 @@
 """Home: the choice of a tenant, and in it the answer to "does anything need me?"."""
 
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -13,8 +12,8 @@ from django.utils import formats
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from lifecycle.certificates.models import Status
-from lifecycle.certificates.selectors import Wanted, inventory
+from lifecycle.certificates.models import Certificate, Status
+from lifecycle.certificates.selectors import Wanted, ends_by_month, inventory
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.reviewing import waiting_for
 from lifecycle.requests.states import UNDER_WAY, State
@@ -107,10 +106,12 @@ def _attention(request: TenantRequest) -> list[dict[str, Any]]:
         }
         for failed in _mine(request).filter(state=State.FAILED, changed_at__gt=now - NEWS)[:MOST]
     ]
-    ending = inventory(Wanted(owner=certificates_visible_to(request), statuses=frozenset({Status.ACTIVE})))
-    for certificate in ending.filter(not_after__lt=now + shown.SOON).order_by("not_after")[:MOST]:
-        if certificate.successors.exists():
-            continue
+    soon = Wanted(
+        owner=certificates_visible_to(request), statuses=frozenset({Status.ACTIVE}), ends_before=now + shown.SOON
+    )
+    replaced = Certificate.objects.filter(predecessor=OuterRef("pk"))
+    ending = inventory(soon).defer("der", "chain").exclude(Exists(replaced))
+    for certificate in ending.order_by("not_after")[:MOST]:
         days = (certificate.not_after - now).days
         rows.append(
             {
@@ -161,14 +162,16 @@ def _expiry(request: TenantRequest) -> list[dict[str, Any]]:
     now = clock.now()
     first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     months = [_later(first, number) for number in range(MONTHS + 1)]
-    ends = inventory(Wanted(owner=certificates_visible_to(request), statuses=frozenset({Status.ACTIVE})))
-    found = Counter(
-        end.strftime("%Y-%m")
-        for end in ends.filter(not_after__lt=months[-1]).order_by().values_list("not_after", flat=True)[:5000]
+    wanted = Wanted(
+        owner=certificates_visible_to(request),
+        statuses=frozenset({Status.ACTIVE}),
+        ends_from=first,
+        ends_before=months[-1],
     )
+    found = ends_by_month(wanted)
     most = max(found.values(), default=0)
     address = reverse("certificate-list", kwargs={"tenant": request.tenant.slug})
-    return [_month(month, found[f"{month:%Y-%m}"], most, address, index) for index, month in enumerate(months[:-1])]
+    return [_month(month, found.get(month, 0), most, address, index) for index, month in enumerate(months[:-1])]
 
 
 def _month(month: datetime, total: int, most: int, address: str, index: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Inside, a refusal is typed; here it is shown.  What is not a refusal shows nothi
 itself but the request id, under which the log has the rest.
 """
 
+import sys
 from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.foundation import clock
 from portal.foundation.errors import Denied, Refusal
+from portal.foundation.outages import is_outage
 from portal.foundation.tenancy.errors import NotHere
 
 
@@ -44,6 +46,22 @@ class Accident(Refusal):
     next_step = _("Look at the list of requests to see what was done. If you write to us, add the request id.")
 
 
+class ComeBackLater(Refusal):
+    """The database does not answer.  Whether a form that was just sent was kept, nobody knows before it does."""
+
+    code = "come-back-later"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    message = _("The portal cannot reach its data at the moment, so it can show nothing and do nothing.")
+    next_step = _(
+        "Try again in {seconds} seconds. If you had just sent a form, look first whether it was taken; what the portal"
+        " confirmed to you before is safe."
+    )
+
+
+AWAY_SECONDS = 10
+"""After which somebody is asked to come back: a database that crashed is often there again by then."""
+
+
 def answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """Say no: a page for people, `application/problem+json` for programs, the same facts in both."""
     response = _document(request, refusal) if _wants_json(request) else _page(request, refusal)
@@ -74,8 +92,16 @@ def _page(request: HttpRequest, refusal: Refusal) -> HttpResponse:
         "next_step": refusal.advice,
         "request_id": getattr(request, "id", ""),
         "at": clock.now(),
+        "links": _again(request, refusal),
     }
     return render(request, "problem.html", context, status=refusal.status)
+
+
+def _again(request: HttpRequest, refusal: Refusal) -> list[dict[str, str]]:
+    """Offer the same address once more where that may help; a form is sent again by whoever has it."""
+    if not isinstance(refusal, ComeBackLater) or request.method != "GET":
+        return []
+    return [{"url": request.get_full_path(), "word": _("Try again")}]
 
 
 def _wants_json(request: HttpRequest) -> bool:
@@ -90,7 +116,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    del exception
+    if is_outage(exception):  # a session that could not be saved is reported as one that is gone
+        return _come_back_later(request)
     return answer(request, NotUnderstood())
 
 
@@ -105,4 +132,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def accident(request: HttpRequest) -> HttpResponse:
-    return answer(request, Accident())
+    """Answer for whatever nobody caught; Django calls it while it handles the exception."""
+    return _come_back_later(request) if is_outage(sys.exception()) else answer(request, Accident())
+
+
+def _come_back_later(request: HttpRequest) -> HttpResponse:
+    request.tenant = request.seat = None  # type: ignore[attr-defined]  # the frame of a tenant's pages asks the database
+    return answer(request, ComeBackLater(seconds=AWAY_SECONDS))

@@ -86,8 +86,8 @@ STATEMENTS = (
     ),
     (
         "I1 parked, so that only an operator carries it on",
-        "SELECT task || ' ' || args::text || ' ' || last_error FROM outbox_errand WHERE parked_at IS NOT NULL"
-        " AND done_at IS NULL",
+        """SELECT task || ' ' || args::text || ' ' || last_error FROM outbox_errand
+            WHERE parked_at IS NOT NULL AND done_at IS NULL""",
     ),
     (
         "I2 certificates of a request",

@@ -1,5 +1,6 @@
 """Rekey flow 2: what is locked is shown and cannot be changed, and every name is looked up before anything is done."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from portal.foundation import clock
 from portal.foundation.tenancy.context import acting_for
 from tests.fakes.zone import Zone
 from tests.lifecycle.test_limits import public
-from tests.web.browsing import Visitor, later, nothing_happens
+from tests.web.browsing import Visitor, later, nothing_happens, said
 from tests.world import (
     at_domains,
     begun,
@@ -293,8 +294,62 @@ def test_a_name_whose_look_just_failed_is_not_looked_at_again_and_the_page_says_
     for shown in (page, again):
         assert f"can be checked again from {opens:%H:%M:%S} UTC" in shown.text
     with clock.frozen(opens):
-        assert "can be checked again" not in page.visitor.open(page.address).text
+        page = page.visitor.open(page.address)
+        assert "can be checked again" not in page.text
+        assert closed(page) == {}
         assert chips(page.press(pressed))["shop.acme.example"] == "Verifying"
+
+
+def closed(page):
+    """The buttons for looking that say that they do nothing now, each with the reason it names."""
+    told = {element.get("id"): said(element) for element in page.tree.iter() if element.get("id")}
+    return {
+        said(button): told[button.get("aria-describedby")]
+        for button in page.all("button")
+        if button.get("aria-disabled") == "true" and button.get("form") == "verify"
+    }
+
+
+def test_a_button_that_would_do_nothing_yet_says_so_and_opens_by_itself(petra, acme):
+    draft = at_domains(petra, acme, *NAMES)
+    forbid(draft, "shop.acme.example")
+    visitor = Visitor(petra)
+
+    with clock.frozen(checked_at(acme, "shop.acme.example") + timedelta(seconds=4)):
+        page = visitor.open(step(draft, "domains"))
+        buttons = closed(page)
+        [seconds] = re.findall(r'hx-trigger="every (\d+)s"', page.response.content.decode())
+
+    assert set(buttons) == {"Verify", "Check again shop.acme.example"}
+    assert all("can be checked again from" in reason for reason in buttons.values())
+    assert 6 <= int(seconds) <= 7, "the page comes again when there is something new to say, and not before"
+    assert "The names are being looked up" not in page.text
+    with clock.frozen(checked_at(acme, "shop.acme.example") + timedelta(seconds=4 + int(seconds))):
+        again = visitor.open(step(draft, "domains"))
+    assert closed(again) == {}
+    assert "hx-trigger" not in again.response.content.decode()
+
+
+def test_all_is_verified_at_once_as_soon_as_one_of_the_names_can_be(petra, acme, owner):
+    draft = at_domains(petra, acme, *NAMES)
+    forbid(draft, "shop.acme.example")
+    _forget(owner, look_at(acme, "www.acme.example"))
+
+    page = Visitor(petra).open(step(draft, "domains"))
+
+    assert set(closed(page)) == {"Check again shop.acme.example"}, "another name was never looked at"
+    assert chips(page.press("Verify")) == {
+        "api.acme.example": "Verified", "shop.acme.example": "Failed: forbidden by CAA", "www.acme.example": "Verifying",
+    }  # fmt: skip
+
+
+def checked_at(tenant, name):
+    return look_at(tenant, name).checked_at
+
+
+def look_at(tenant, name):
+    with acting_for(tenant.pk):
+        return CaaCheck.objects.get(name=name)
 
 
 def test_public_trust_looks_names_up_whatever_the_policy_says(petra, acme, owner):

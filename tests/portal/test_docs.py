@@ -108,7 +108,12 @@ def test_every_target_of_make_is_there(page):
 
 @every_page
 def test_every_environment_variable_is_read_by_something(page):
-    readers = [ROOT / "Makefile", ROOT / "portal" / "config.py", *sorted((ROOT / "portal" / "demo").glob("*.py"))]
+    readers = [
+        ROOT / "Makefile",
+        ROOT / "docker-compose.yml",
+        ROOT / "portal" / "config.py",
+        *sorted((ROOT / "portal" / "demo").glob("*.py")),
+    ]
     known = set(re.findall(r"\w+", " ".join(reader.read_text() for reader in readers)))
     for code in code_of(page):
         if name := re.fullmatch(r"([A-Z][A-Z0-9]*_[A-Z0-9_]+)(=.*)?", code):

@@ -262,18 +262,41 @@ def test_a_view_without_a_guard_never_runs(visitor, petra):
 
 @BROKEN
 @pytest.mark.django_db
-def test_an_accident_is_shown_even_when_the_database_is_away(visitor, petra, monkeypatch):
-    """The error page stands without a session, a tenant or a query."""
+@pytest.mark.parametrize("path", ["/t/acme/", "/sign-in/", "/account/"])
+def test_while_the_database_is_away_everybody_is_asked_to_come_back(visitor, petra, monkeypatch, path):
+    """The page stands without a session, a tenant or a query; afterwards whoever was signed in still is."""
 
     def gone(*_args, **_kwargs):
-        raise OperationalError("the database is away")
+        raise OperationalError("the database is away at 10.0.0.1")
 
     visitor.force_login(petra)
-    monkeypatch.setattr(CursorWrapper, "execute", gone)
-    shown = visitor.get("/t/acme/")
-    assert shown.status_code == 500
-    assert shown["X-Request-ID"] in shown.content.decode()
-    assert "database" not in shown.content.decode()
+    with monkeypatch.context() as outage:
+        outage.setattr(CursorWrapper, "execute", gone)
+        page = visitor.get(path, headers={"accept": "text/html"})
+        document = visitor.get(path, headers={"accept": "application/json"})
+    for shown in (page, document):
+        assert (shown.status_code, shown["Retry-After"]) == (503, "10")
+        for part in ("come-back-later", "Try again in 10 seconds", shown["X-Request-ID"]):
+            assert part in shown.content.decode()
+        for secret in ("database", "10.0.0.1", "Operational"):
+            assert secret not in shown.content.decode()
+    assert document["Content-Type"] == "application/problem+json"
+    assert f'href="{path}"' in page.content.decode()
+    assert visitor.get("/account/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_session_that_cannot_be_kept_because_the_database_is_away_is_not_called_gone(visitor, petra, monkeypatch):
+    """Django tells it as a bad request of somebody who signed out elsewhere."""
+
+    def gone(*_args, **_kwargs):
+        raise OperationalError("away")
+
+    visitor.force_login(petra)
+    visitor.session.get("x")
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.create_model_instance", gone)
+    shown = visitor.get("/account/")
+    assert (shown.status_code, shown["Retry-After"]) == (503, "10")
 
 
 @BROKEN

@@ -1,13 +1,13 @@
 """What people do: ask, answer, change their mind, review, change the rules, suspend each other, and look."""
 
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core import mail
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from auth2fa import challenges
 from auth2fa.errors import CourierFailed
@@ -43,6 +43,11 @@ TENANTS = st.sampled_from(["acme", "globex"])
 RECENT = st.integers(0, 7)
 """How many requests ago: most of a walk is about what was asked of late."""
 
+PROFILES = st.sampled_from(["desktop-signing", "tls-server"])
+ONE_IN_FOUR = st.sampled_from([False, False, False, True])
+WISHES: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{}, {"use_case": "compromised"}, {"days": 5}])
+HOW_FAR = st.sampled_from([3, 3, 3, 2, 1, 0])
+
 CHANGES: list[dict[str, Any]] = [
     {"enabled": False},
     {"enabled": True, "approvals": 0, "factor": ""},
@@ -55,6 +60,7 @@ CHANGES: list[dict[str, Any]] = [
 
 class People(RuleBasedStateMachine):
     stage: Stage
+    work: Callable[..., int]
 
     def recent(self, ago: int) -> Asked | None:
         known = self.stage.requests
@@ -62,12 +68,23 @@ class People(RuleBasedStateMachine):
 
     # --- asking ---
 
-    @rule(who=SUBSCRIBERS, profile=st.sampled_from(["desktop-signing", "tls-server"]), same_key=st.booleans())
-    def begins(self, who: str, profile: str, same_key: bool) -> None:
-        self._begin(who, same_key, lambda by: services.begin_from_profile(profile, Kind.ISSUE, by=by))
+    @initialize(who=SUBSCRIBERS, other=SUBSCRIBERS)
+    def two_have_asked_already(self, who: str, other: str) -> None:
+        self.asks_for_a_certificate(who, "desktop-signing", False, 3)
+        self.asks_for_a_certificate(other, "tls-server", False, 3)
 
-    @rule(who=SUBSCRIBERS, ago=RECENT)
-    def begins_a_rekey(self, who: str, ago: int) -> None:
+    @rule(who=SUBSCRIBERS, profile=PROFILES, same_key=ONE_IN_FOUR, how_far=HOW_FAR)
+    def asks_for_a_certificate(self, who: str, profile: str, same_key: bool, how_far: int) -> None:
+        if self._begin(who, same_key, lambda by: services.begin_from_profile(profile, Kind.ISSUE, by=by)):
+            self._go_on(how_far, {})
+
+    @rule(who=SUBSCRIBERS, profile=PROFILES)
+    def asks_as_most_people_do(self, who: str, profile: str) -> None:
+        self.asks_for_a_certificate(who, profile, False, 3)
+
+    @precondition(lambda self: self.stage.authority.inner.signed)
+    @rule(who=SUBSCRIBERS, ago=RECENT, wish=WISHES, how_far=HOW_FAR)
+    def asks_for_a_rekey(self, who: str, ago: int, wish: dict[str, Any], how_far: int) -> None:
         """Of a certificate of any tenant; one of another tenant is not there."""
         self.stage.owner.execute(
             "SELECT id, tenant_id FROM certificates_certificate ORDER BY id DESC OFFSET %s LIMIT 1", [ago]
@@ -76,9 +93,21 @@ class People(RuleBasedStateMachine):
             begun = self._begin(who, False, lambda by: services.begin_from_certificate(UUID(str(pk)), Kind.REKEY, by=by))
             foreign = str(tenant) != str(self.stage.tenants[SEATS[who]].pk)
             assert not (foreign and begun), "a certificate of another tenant was there"
+            if begun:
+                self._go_on(how_far, wish)
 
-    def _begin(self, who: str, same_key: bool, deed: Any) -> bool:
-        tenant, began = self.stage.tenants[SEATS[who]], []
+    def _go_on(self, how_far: int, wish: dict[str, Any]) -> None:
+        """Answer the newest request, ask for looks, wait for them and submit: most people do all of it."""
+        if how_far > 0:
+            self.answers(0, wish)
+        if how_far > 1:
+            self.presses_verify(0)
+        if how_far > 2:
+            self.work("validation")
+            self.submits(0, False, False)
+
+    def _begin(self, who: str, same_key: bool, deed: Callable[[UUID], CertificateRequest]) -> bool:
+        tenant, began = self.stage.tenants[SEATS[who]], list[CertificateRequest]()
         if not self.stage.done(who, tenant, Permission.REQUEST_MAKE, lambda person: began.append(deed(person.pk))):
             return False
         last = self.recent(0)
@@ -87,7 +116,12 @@ class People(RuleBasedStateMachine):
             self.stage.requests.append(Asked(began[0].pk, tenant, who, key))
         return True
 
-    @rule(ago=RECENT, wish=st.sampled_from([{}, {"use_case": "compromised"}, {"days": 5}]))
+    @precondition(lambda self: self.stage.requests)
+    @rule(ago=RECENT, wish=WISHES)
+    def answers_and_presses_verify(self, ago: int, wish: dict[str, Any]) -> None:
+        self.answers(ago, wish)
+        self.presses_verify(ago)
+
     def answers(self, ago: int, wish: dict[str, Any]) -> None:
         """Answer what is open, as far as the pages let one."""
         if asked := self.recent(ago):
@@ -105,7 +139,6 @@ class People(RuleBasedStateMachine):
             services.keep_answer(draft, step.slug, form.plain_answers())
         return draft if draft.is_draft else None
 
-    @rule(ago=RECENT)
     def presses_verify(self, ago: int) -> None:
         asked = self.recent(ago)
         if asked is None:
@@ -118,7 +151,8 @@ class People(RuleBasedStateMachine):
 
         self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, deed)
 
-    @rule(ago=RECENT, edits=st.sampled_from([False, False, False, True]), twice=st.booleans())
+    @precondition(lambda self: self.stage.requests)
+    @rule(ago=RECENT, edits=ONE_IN_FOUR, twice=st.booleans())
     def submits(self, ago: int, edits: bool, twice: bool) -> None:
         """Confirm and submit; an edit in between voids the code, and a second click finds it submitted."""
         asked, ready = self.recent(ago), []
@@ -135,10 +169,14 @@ class People(RuleBasedStateMachine):
         if edits:
             self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: _edit(asked, by))
         for _click in range(1 + twice):
+            sent: list[bool] = []
             went = self.stage.done(
-                asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: self._submit(asked, by.pk)
+                asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: sent.append(self._submit(asked, by.pk))
             )
-            assert not (went and edits and draft.policy.factor), "a code was taken for what it was not given for"
+            if went and sent[0]:
+                assert not (edits and draft.policy.factor), "a code was taken for what it was not given for"
+                asked.accepted = True
+                self.stage.counts.accepted += 1
 
     def _confirm(self, asked: Asked, draft: CertificateRequest) -> bool:
         person = self.stage.people[asked.owner]
@@ -162,15 +200,17 @@ class People(RuleBasedStateMachine):
             return False
         return True
 
-    def _submit(self, asked: Asked, by: UUID) -> None:
+    def _submit(self, asked: Asked, by: UUID) -> bool:
+        """Submit what is complete, as the page does; what is none any more is only shown."""
         draft = services.draft_for(asked.pk, by=by)
-        if draft.is_draft and Flow(draft, STEPS).open_step is None:
-            services.submit(draft, by=by, challenge=draft.challenge)
-            asked.accepted = True
-            self.stage.counts.accepted += 1
+        if not draft.is_draft or Flow(draft, STEPS).open_step is not None:
+            return False
+        services.submit(draft, by=by, challenge=draft.challenge)
+        return True
 
     # --- what may still be done with it ---
 
+    @precondition(lambda self: any(asked.accepted for asked in self.stage.requests))
     @rule(ago=RECENT, who=st.one_of(st.none(), ANYBODY))
     def withdraws(self, ago: int, who: str | None) -> None:
         if asked := self.recent(ago):
@@ -180,6 +220,7 @@ class People(RuleBasedStateMachine):
             )
             assert not went or name == asked.owner, "somebody withdrew what is another's"
 
+    @precondition(lambda self: any(asked.accepted for asked in self.stage.requests))
     @rule(ago=RECENT, who=ANYBODY, comment=st.sampled_from(["", "", "", "Not ours."]))
     def reviews(self, ago: int, who: str, comment: str) -> None:
         """Reject with a comment, approve without one."""
@@ -189,6 +230,7 @@ class People(RuleBasedStateMachine):
             )  # fmt: skip
             self.stage.done(who, asked.tenant, Permission.REQUEST_APPROVE, deed)
 
+    @precondition(lambda self: self.stage.requests)
     @rule(ago=RECENT, who=ANYBODY)
     def looks_at_its_page(self, ago: int, who: str) -> None:
         """Whoever may see a request sees the state it is in (I7); to everybody else it is not there."""
@@ -206,8 +248,13 @@ class People(RuleBasedStateMachine):
 
     # --- the rules, and who is there ---
 
-    @rule(tenant=TENANTS, kind=st.sampled_from(list(Kind)), profile=st.sampled_from(["desktop-signing", "tls-server"]),
-          change=st.sampled_from(CHANGES))  # fmt: skip
+    @rule(tenant=TENANTS, kind=st.sampled_from(list(Kind)), profile=PROFILES, change=st.sampled_from([*CHANGES, None]))
+    def changes_the_rules(self, tenant: str, kind: Kind, profile: str, change: dict[str, Any] | None) -> None:
+        if change is None:
+            self.publishes_another_agreement(tenant)
+        else:
+            self.changes_a_policy(tenant, kind, profile, change)
+
     def changes_a_policy(self, tenant: str, kind: Kind, profile: str, change: dict[str, Any]) -> None:
         def deed(by: Any) -> None:
             known = CertificateProfile.objects.in_force(profile)
@@ -219,7 +266,6 @@ class People(RuleBasedStateMachine):
 
         self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
 
-    @rule(tenant=TENANTS)
     def publishes_another_agreement(self, tenant: str) -> None:
         def deed(by: Any) -> None:
             now = SubscriberAgreement.in_force("subscriber")
@@ -230,14 +276,19 @@ class People(RuleBasedStateMachine):
 
         self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
 
-    @rule(who=ANYBODY)
+    @rule(who=st.one_of(ANYBODY, ANYBODY, TENANTS))
+    def suspends_or_takes_back(self, who: str) -> None:
+        if who in SEATS:
+            self.suspends_or_takes_back_a_person(who)
+        else:
+            self.the_operator_suspends_a_tenant_or_takes_it_back(who)
+
     def suspends_or_takes_back_a_person(self, who: str) -> None:
         tenant = self.stage.tenants[SEATS[who]]
         pk = self.stage.people[who].pk
         deed = access.suspend if self.stage.rights(who, tenant) else access.unsuspend
         self.stage.done(_chief(tenant.slug), tenant, Permission.PEOPLE_CHANGE, lambda by: deed(pk, by=by.pk))
 
-    @rule(tenant=TENANTS)
     def the_operator_suspends_a_tenant_or_takes_it_back(self, tenant: str) -> None:
         found = Tenant.objects.get(slug=tenant)
         self.stage.touched |= {found.pk, PLATFORM}
@@ -257,9 +308,3 @@ def _edit(asked: Asked, by: Any) -> None:
 
 def _chief(tenant: str) -> str:
     return {"acme": "ada", "globex": "mina"}[tenant]
-
-
-SPANS = st.sampled_from(
-    [timedelta(seconds=1), timedelta(seconds=12), timedelta(seconds=31), timedelta(minutes=6), timedelta(minutes=50),
-     timedelta(hours=7, minutes=1), timedelta(days=1), timedelta(days=40), timedelta(days=400)]
-)  # fmt: skip

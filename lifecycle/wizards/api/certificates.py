@@ -4,7 +4,7 @@ What is seen and what is possible is decided where the pages decide it (`sight`,
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -37,7 +37,7 @@ class CertificateSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField(help_text="The common name.")
     status = serializers.ChoiceField([status.value for status in Status])
-    source = serializers.ChoiceField([source.value for source in Source])
+    source = serializers.ChoiceField([source.value for source in Source])  # type: ignore[assignment]
     profile = serializers.CharField(allow_null=True, help_text="Null for one that was issued elsewhere.")
     issuer = serializers.CharField()
     owner = serializers.UUIDField(help_text="The person who asked for it.")
@@ -151,9 +151,7 @@ class CertificateDetail(Endpoint):
 class CertificateFile(Endpoint):
     """The certificate in one of its forms, with or without its chain."""
 
-    renderer_classes: ClassVar[list[Any]] = [*Endpoint.renderer_classes]
+    answers_files = True
 
     def get(self, _request: Request, pk: UUID, form: str) -> HttpResponse:
         return file_of(self.asked, pk, form)
-
-

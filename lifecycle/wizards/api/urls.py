@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from lifecycle.wizards.api import certificates
+from lifecycle.wizards.api import certificates, requests, steps
 from portal.foundation.access.guards import program_guard
 from portal.foundation.access.permissions import Permission
 
 READ = {"GET": Permission.CERTIFICATE_READ}
+REQUESTS = {"GET": Permission.REQUEST_READ}
+MAKE = {"POST": Permission.REQUEST_MAKE}
 
 urlpatterns = [
-    path(
-        "certificates", program_guard(READ, certificates.CertificateList.as_view()), name="api-certificates"
-    ),
+    path("certificates", program_guard(READ, certificates.CertificateList.as_view()), name="api-certificates"),
     path(
         "certificates/<uuid:pk>",
         program_guard(READ, certificates.CertificateDetail.as_view()),
@@ -21,5 +21,37 @@ urlpatterns = [
         "certificates/<uuid:pk>/files/<slug:form>",
         program_guard(READ, certificates.CertificateFile.as_view()),
         name="api-certificate-file",
+    ),
+    path("requests", program_guard(REQUESTS | MAKE, requests.RequestList.as_view()), name="api-requests"),
+    path("requests/<uuid:pk>", program_guard(REQUESTS, requests.RequestDetail.as_view()), name="api-request"),
+    path(
+        "requests/<uuid:pk>/steps/<slug:step>",
+        program_guard({"GET": Permission.REQUEST_MAKE, "PUT": Permission.REQUEST_MAKE}, steps.RequestStep.as_view()),
+        name="api-request-step",
+    ),
+    path(
+        "requests/<uuid:pk>/domain-checks",
+        program_guard(MAKE, steps.DomainChecks.as_view()),
+        name="api-request-domain-checks",
+    ),
+    path(
+        "requests/<uuid:pk>/confirmation",
+        program_guard(MAKE, steps.Confirmation.as_view()),
+        name="api-request-confirmation",
+    ),
+    path(
+        "requests/<uuid:pk>/submission",
+        program_guard(MAKE, steps.Submission.as_view()),
+        name="api-request-submission",
+    ),
+    path(
+        "requests/<uuid:pk>/withdrawal",
+        program_guard(MAKE, requests.RequestWithdrawal.as_view()),
+        name="api-request-withdrawal",
+    ),
+    path(
+        "requests/<uuid:pk>/reviews",
+        program_guard({"POST": Permission.REQUEST_APPROVE}, requests.RequestReviews.as_view()),
+        name="api-request-reviews",
     ),
 ]

@@ -47,7 +47,9 @@ SCOPES: dict[str, Scope] = {
         _("Change policies, profiles and agreements"), Permission.RULES_READ, Permission.RULES_CHANGE
     ),
     "people:read": _scope(_("See people and invitations"), Permission.PEOPLE_READ),
-    "people:change": _scope(_("Invite people and change their roles"), Permission.PEOPLE_READ, Permission.PEOPLE_CHANGE),
+    "people:change": _scope(
+        _("Invite people and change their roles"), Permission.PEOPLE_READ, Permission.PEOPLE_CHANGE
+    ),
     "journal:read": _scope(_("Read the journal"), Permission.JOURNAL_READ),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from portal.foundation import clock
+from portal.foundation.access import tokens
 from portal.foundation.access.errors import LastAdministrator, NotOnesOwn, RolesNotOffered
 from portal.foundation.access.invitations import accept, invite, invite_all, offered_roles, resend, withdraw
 from portal.foundation.access.models import Membership
@@ -83,10 +84,12 @@ def unsuspend(person_id: UUID, *, by: UUID) -> None:
 def remove(person_id: UUID, *, by: UUID) -> None:
     """Take *person_id* out of the tenant, by an administrator or by themselves.
 
-    Their account stays, and so does what they did here.  Raises `NotHere` or `LastAdministrator`.
+    Their account stays, and so does what they did here; their tokens end for good, so that none works again
+    if they come back.  Raises `NotHere` or `LastAdministrator`.
     """
     rows = _locked(person_id)
     _keep_an_administrator(rows)
+    tokens.revoke_all_of(person_id, by=by)
     Membership.objects.filter(person=person_id).delete()
     record(actor=by, code="membership:end", subject=person_id, roles=sorted(row.role for row in rows))
 

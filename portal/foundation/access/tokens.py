@@ -24,6 +24,7 @@ from portal.foundation.access.permissions import Role, permissions_of
 from portal.foundation.access.scopes import useful_to
 from portal.foundation.access.words import readable
 from portal.foundation.audit.models import record
+from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.context import acting_for, current_tenant_id
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.models import Tenant
@@ -44,7 +45,7 @@ def make(person_id: UUID, *, name: str, scopes: Iterable[str], days: int, by: ob
     Raises `NotHere` for somebody who has no seat here, `TokenNameNotReadable`, `ScopesNotOffered`, `TokenLasts`
     or `TooManyTokens`.
     """
-    roles = _roles(person_id)
+    roles = roles_of(person_id)
     if not roles:
         raise NotHere
     wanted, offered = frozenset(scopes), useful_to(permissions_of(roles))
@@ -52,16 +53,18 @@ def make(person_id: UUID, *, name: str, scopes: Iterable[str], days: int, by: ob
         raise ScopesNotOffered(scopes=", ".join(offered))
     if not SHORTEST <= days <= LONGEST:
         raise TokenLasts(least=SHORTEST, most=LONGEST)
-    if not readable(name) or len(name) > LONGEST_NAME:
+    if not readable(name := " ".join(name.split())) or len(name) > LONGEST_NAME:
         raise TokenNameNotReadable(most=LONGEST_NAME)
     now = clock.now()
-    Tenant.objects.select_for_update(no_key=True).get(pk=current_tenant_id())  # two at once are counted one after the other
+    Tenant.objects.select_for_update(no_key=True).get(
+        pk=current_tenant_id()
+    )  # two at once are counted one after the other
     if sum(not token.is_over(now) for token in ApiToken.objects.filter(person=person_id)) >= MOST:
         raise TooManyTokens(most=MOST)
     secret = f"{_MARK}{secrets.token_urlsafe(32)}"
     token = ApiToken(
         person_id=person_id,
-        name=name.strip(),
+        name=name,
         prefix=secret[: len(_MARK) + 8],
         secret_sha256=_digest(secret),
         scopes=sorted(wanted),
@@ -91,10 +94,24 @@ def revoke(token_id: UUID, *, by: UUID, may_all: bool) -> ApiToken:
     if token is None:
         raise NotHere
     if token.revoked_at is None:
-        token.revoked_at = clock.now()
-        token.save(update_fields=["revoked_at"])
-        record(actor=by, code="token:revoke", subject=token.pk, person=token.person_id, prefix=token.prefix)
+        _end(token, by=by)
     return token
+
+
+def revoke_all_of(person_id: UUID, *, by: object) -> int:
+    """End what tokens of a person still work in the unit's tenant; return how many there were."""
+    now = clock.now()
+    working = ApiToken.objects.select_for_update(of=("self",)).filter(person=person_id, revoked_at=None)
+    ended = list(working.filter(expires_at__gt=now).order_by("pk"))
+    for token in ended:
+        _end(token, by=by)
+    return len(ended)
+
+
+def _end(token: ApiToken, *, by: object) -> None:
+    token.revoked_at = clock.now()
+    token.save(update_fields=["revoked_at"])
+    record(actor=by, code="token:revoke", subject=token.pk, person=token.person_id, prefix=token.prefix)
 
 
 def recognise(slug: str, secret: str) -> tuple[Tenant, ApiToken, frozenset[Role]]:
@@ -103,14 +120,15 @@ def recognise(slug: str, secret: str) -> tuple[Tenant, ApiToken, frozenset[Role]
     Raises `TokenWanted` alike for a tenant that does not exist, for a secret that is not one of its tokens', and
     for somebody who lost their seat or account; `TokenOver` for one that came to its end.
     """
-    tenant = Tenant.objects.filter(slug=slug).first()
-    if tenant is None or not secret.startswith(_MARK):
+    if not secret.startswith(_MARK):
         raise TokenWanted
-    with acting_for(tenant.pk):
+    tenant = Tenant.objects.filter(slug=slug).first()
+    # where there is no such tenant, nobody's tokens are searched, so that it costs what a wrong secret costs
+    with acting_for(tenant.pk if tenant else uuid7()):
         now = clock.now()
         token = ApiToken.objects.select_related("person").filter(secret_sha256=_digest(secret)).first()
-        roles = _roles(token.person_id) if token and token.person.is_active else frozenset()
-        if token is None or not roles:
+        roles = roles_of(token.person_id) if token and token.person.is_active else frozenset()
+        if tenant is None or token is None or not roles:
             raise TokenWanted
         if token.is_over(now):
             raise TokenOver(prefix=token.prefix)
@@ -123,7 +141,7 @@ def _note_use(token: ApiToken, now: datetime) -> None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
-def _roles(person_id: UUID) -> frozenset[Role]:
+def roles_of(person_id: UUID) -> frozenset[Role]:
     rows = Membership.objects.filter(person=person_id, suspended_at=None, person__is_active=True)
     return frozenset(Role(role) for role in rows.values_list("role", flat=True))
 

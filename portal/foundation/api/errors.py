@@ -24,8 +24,20 @@ class Invalid(Refusal):
 class NotJson(Refusal):
     code = "not-json"
     status = HTTPStatus.BAD_REQUEST
-    message = _("The body of your request is no JSON in UTF-8.")
-    next_step = _("Send one JSON object, with “Content-Type: application/json”.")
+    message = _("The body of your request is no JSON in UTF-8 that every program would read alike.")
+    next_step = _(
+        "Send one JSON object in which no name comes twice, no number is beyond ±9007199254740991, and no text holds"
+        " U+0000 or half a surrogate pair."
+    )
+
+
+class BodyTooLarge(Refusal):
+    """*most* is in MB."""
+
+    code = "body-too-large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    message = _("The body of your request is larger than {most} MB, so nothing was done.")
+    next_step = _("Send less at once.")
 
 
 class WrongMediaType(Refusal):
@@ -84,6 +96,15 @@ class ChangedSince(Refusal):
     status = HTTPStatus.PRECONDITION_FAILED
     message = _("This has changed since you read it, so nothing was done.")
     next_step = _("Read it again, and send what you want then with its new ETag.")
+
+
+class TagWanted(Refusal):
+    """RFC 6585 3: what others change too is changed only by whoever knows how it is."""
+
+    code = "etag-wanted"
+    status = HTTPStatus.PRECONDITION_REQUIRED
+    message = _("Others can change this, too, so it is changed only with the ETag of what you read.")
+    next_step = _("Read it, and send its ETag in the header “If-Match”.")
 
 
 def fault(pointer: str, code: str, message: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db.models import QuerySet
 
 from portal.foundation import clock
 from portal.foundation.access.models import ApiToken
@@ -21,6 +21,7 @@ REMEMBERED = timedelta(hours=24)
 SLOWEST = timedelta(seconds=60)
 """After that long nobody is working on an answer any more: the process that did is gone."""
 
+LONGEST_PATH = 250
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SWEPT = 50
 
@@ -32,14 +33,17 @@ class Deed:
     token: ApiToken
     key: str
     path: str
-    body_sha256: str
+    body_sha256: str  # over the address, too
 
     @classmethod
     def of(cls, token: ApiToken, key: str | None, path: str, body: bytes) -> "Deed":
         """Raise `KeyWanted` for a key that is missing or is none."""
         if key is None or not _KEY.fullmatch(key):
             raise KeyWanted
-        return cls(token, key, path, hashlib.sha256(body).hexdigest())
+        # the address is digested whole and kept as far as it fits; lengths stand before the parts
+        parts = (path.encode(), body)
+        digest = hashlib.sha256(b"".join(len(part).to_bytes(8) + part for part in parts)).hexdigest()
+        return cls(token, key, path[:LONGEST_PATH], digest)
 
 
 def claim(deed: Deed) -> FirstAnswer:
@@ -52,10 +56,8 @@ def claim(deed: Deed) -> FirstAnswer:
     now = clock.now()
     _sweep(now)
     row = FirstAnswer(token=deed.token, key=deed.key, path=deed.path, body_sha256=deed.body_sha256, made_at=now)
-    with transaction.atomic():
-        [made] = FirstAnswer.objects.bulk_create([row], ignore_conflicts=True)
-    found = FirstAnswer.objects.select_for_update().get(token=deed.token, key=deed.key)
-    if found.pk == made.pk:
+    found = _made_or_found(row)
+    if found.pk == row.pk:
         return found
     if (found.path, found.body_sha256) != (deed.path, deed.body_sha256):
         raise KeyUsedOtherwise
@@ -67,14 +69,28 @@ def claim(deed: Deed) -> FirstAnswer:
     return found
 
 
+def _made_or_found(row: FirstAnswer) -> FirstAnswer:
+    """Insert *row*, or lock the one with its key; that one may be given back or swept between the two."""
+    while True:
+        FirstAnswer.objects.bulk_create([row], ignore_conflicts=True)
+        found = FirstAnswer.objects.select_for_update(of=("self",)).filter(token=row.token, key=row.key).first()
+        if found:
+            return found
+
+
 def keep(row: FirstAnswer, *, status: int, body: Any, location: str) -> None:
     """Keep the answer of a deed that was claimed; in the caller's unit of work."""
-    FirstAnswer.objects.filter(pk=row.pk, status=None).update(status=status, body=body, location=location)
+    _claimed(row).update(status=status, body=body, location=location)
 
 
 def forget(row: FirstAnswer) -> None:
     """Give a key back whose deed was refused; in the caller's unit of work."""
-    FirstAnswer.objects.filter(pk=row.pk, status=None).delete()
+    _claimed(row).delete()
+
+
+def _claimed(row: FirstAnswer) -> QuerySet[FirstAnswer]:
+    """The row while it is the caller's: whoever was slower than `SLOWEST` has lost it to the next one."""
+    return FirstAnswer.objects.filter(pk=row.pk, status=None, made_at=row.made_at)
 
 
 def _sweep(now: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -38,25 +38,31 @@ class Listing(Endpoint):
         filters: Filters | None = None,
     ) -> Response:
         """Answer the page that the query asks for; *shown* makes what is answered of its rows."""
-        asked = self.request.query_params
-        self._judge_query(rows.model, by, filters)
-        limit = int(asked.get("limit", 25))
-        page = page_of(rows, by=by, descending=descending, asked=asked, size=limit)
+        self.judge_query(lambda text: is_cursor(text, rows.model, by), filters)
+        page = page_of(rows, by=by, descending=descending, asked=self.request.query_params, size=self.limit)
+        return self.answered(shown(page.rows), before=page.before, after=page.after)
+
+    @property
+    def limit(self) -> int:
+        """How many rows a page has; only after `judge_query`."""
+        return int(self.request.query_params.get("limit", 25))
+
+    def answered(self, rows: Iterable[dict[str, Any]], *, before: str | None, after: str | None) -> Response:
+        """Answer a page, in whatever way it was read."""
         return Response(
-            {
-                "results": list(shown(page.rows)),
-                "next": self._address("after", page.after),
-                "previous": self._address("before", page.before),
-            }
+            {"results": list(rows), "next": self._address("after", after), "previous": self._address("before", before)}
         )
 
-    def _judge_query(self, model: type[Model], by: str, filters: Filters | None) -> None:
+    def judge_query(self, fits: Callable[[str], bool], filters: Filters | None) -> None:
+        """Raise `Invalid` for a parameter that is unknown, or is not as it is asked for; *fits* judges cursors."""
         asked = self.request.query_params
         known = _PAGING | set(filters.fields if filters else ()) | set(filters.BESIDES if filters else ())
         faults = [fault(name, "unknown", _("There is no such parameter.")) for name in sorted(set(asked) - known)]
-        for name in ("after", "before"):
-            if name in asked and not is_cursor(asked[name], model, by):
-                faults.append(fault(name, "no-cursor", _("Take cursors from “next” and “previous”.")))
+        faults += [
+            fault(name, "no-cursor", _("Take cursors from “next” and “previous”."))
+            for name in ("after", "before")
+            if name in asked and not fits(asked[name])
+        ]
         limit = asked.get("limit", "25")
         if not (limit.isascii() and limit.isdigit() and len(limit) < 4 and 1 <= int(limit) <= MOST):  # noqa: PLR2004
             faults.append(fault("limit", "out-of-range", _("From 1 to {most}.").format(most=MOST)))

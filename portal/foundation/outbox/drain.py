@@ -11,11 +11,13 @@ from structlog import get_logger
 from structlog.contextvars import bound_contextvars
 
 from portal.foundation import clock
+from portal.foundation.outages import is_outage
 from portal.foundation.outbox.bell import held, ring
 from portal.foundation.outbox.heartbeat import beat, is_due
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import not_ready, task_named, vitals_of
 from portal.foundation.states import ChangedMeanwhile
+from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from portal.foundation.writing import change
 
@@ -96,7 +98,21 @@ def claim(queue: str, after: UUID | None = None) -> list[Errand]:
 
 
 def drain(queue: str, *, shift: float = SHIFT) -> int:
-    """Work on *queue* until nothing is due or the shift is over; return how many errands were run."""
+    """Work on *queue* until nothing is due or the shift is over; return how many errands were run.
+
+    A database that goes away meanwhile ends the shift: what was claimed is claimed again when its lease is over.
+    """
+    try:
+        return _drain(queue, shift)
+    except DatabaseError as error:
+        if not is_outage(error):
+            raise
+        log.warning("drain.interrupted", queue=queue, error=str(error))
+        connection.close_if_unusable_or_obsolete()
+        return 0
+
+
+def _drain(queue: str, shift: float) -> int:
     connection.close_if_unusable_or_obsolete()  # the server may have been away since the last bell
     ends, done = time.monotonic() + shift, 0
     after: UUID | None = None
@@ -159,25 +175,28 @@ def _postpone(errand: Errand, error: Exception) -> None:
         return
     wait = min(FIRST_WAIT * 2 ** min(errand.tries - 1, 10), LONGEST_WAIT)
     log.warning("errand.postponed", error=str(error), seconds=wait.total_seconds())
-    _put_back(errand, error, due_at=clock.now() + wait, away_since=None)
+    with acting_for(errand.tenant_id):  # for the database's clock, which whoever claims goes by
+        _put_back(errand, error, due_at=clock.now() + wait, away_since=None)
 
 
 def _wait_for(errand: Errand, away: WorldAway) -> None:
     """Give the try back; the longer the world has been away, the later the next one, up to `LONGEST_WAIT_AWAY`."""
-    now = clock.now()
-    since = errand.away_since or now
-    rests = isinstance(away, TenantRests)
-    if now - since > LONGEST_ABSENCE and not rests:
-        log.error("errand.gave_up", error=str(away))
-        _park(errand, away)
-        return
-    wait = LONGEST_WAIT if rests else min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
-    log.info("errand.waits", error=str(away), seconds=wait.total_seconds())
-    _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
+    with acting_for(errand.tenant_id):
+        now = clock.now()
+        since = errand.away_since or now
+        rests = isinstance(away, TenantRests)
+        if now - since > LONGEST_ABSENCE and not rests:
+            log.error("errand.gave_up", error=str(away))
+            _put_back(errand, away, parked_at=now, away_since=None)
+            return
+        wait = LONGEST_WAIT if rests else min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
+        log.info("errand.waits", error=str(away), seconds=wait.total_seconds())
+        _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
 
 
 def _park(errand: Errand, error: Exception) -> None:
-    _put_back(errand, error, parked_at=clock.now(), away_since=None)
+    with acting_for(errand.tenant_id):
+        _put_back(errand, error, parked_at=clock.now(), away_since=None)
 
 
 def _put_back(errand: Errand, error: Exception, **to: Any) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from portal.foundation import clock
 from portal.foundation.outbox.bell import ring
@@ -14,7 +15,7 @@ REMEMBERED = timedelta(days=30)
 
 def ring_for_what_is_due() -> list[str]:
     """Ring once for every queue that has an errand nobody works on; return the queues."""
-    now = clock.now()
+    now = Now()  # the database's, as for whoever claims
     due = Errand.objects.filter(
         Q(leased_until=None) | Q(leased_until__lte=now), done_at=None, parked_at=None, due_at__lte=now
     )

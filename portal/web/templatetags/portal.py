@@ -44,6 +44,7 @@ def asset(name: str) -> str:
 
 
 @register.simple_tag
+@cache  # a list draws a hundred, of a dozen kinds
 def icon(name: str) -> SafeString:
     """Draw a symbol of icons.svg.  It is never spoken: a word stands beside it or in the control's label."""
     return format_html(

@@ -1,0 +1,149 @@
+"""Certificates: the list, one of them, and its files."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from portal.ctl import finding, showing
+from portal.ctl.examples import Command
+from portal.ctl.outcomes import usage
+from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in
+
+COLUMNS = Columns(
+    ("NAME", "STATUS", "PROFILE", "ENDS", "SERIAL", "ID"),
+    lambda row: (
+        row["name"],
+        row["status"],
+        row["profile"] or "elsewhere",
+        showing.day(row["not_after"]),
+        _short(row["serial"]),
+        row["id"],
+    ),
+)
+_SHOWN_DIGITS = 12
+
+
+def _short(serial: str) -> str:
+    return serial if len(serial) <= _SHOWN_DIGITS else f"{serial[:_SHOWN_DIGITS]}…"
+
+
+@click.command(
+    "list",
+    cls=Command,
+    examples=(
+        "portalctl list",
+        "portalctl list demo.test --status active --sort expires",
+        "portalctl list --ends 30 --all --csv > ending.csv",
+        "portalctl list --all --json | jq -r '.results[].name'",
+    ),
+)
+@click.argument("search", required=False, default="")
+@click.option("--status", type=click.Choice(["active", "expired", "revoked"]), help="Only these.")
+@click.option("--of", metavar="PROFILE", help="Only of this profile, such as tls-server.")
+@click.option("--source", metavar="SOURCE", help="Issued here, or uploaded.")
+@click.option("--key", metavar="KIND", help="Only with such a key, such as ec-p256.")
+@click.option("--issuer", metavar="NAME", help="Only of this issuer, by its common name.")
+@click.option("--owner", metavar="EMAIL", help="Only this person's, where you may see all.")
+@click.option("--ends", type=click.Choice(["7", "30", "90"]), help="Only what ends within so many days.")
+@click.option("--ends-from", metavar="YYYY-MM-DD", help="Only what ends on this day or later.")
+@click.option("--ends-until", metavar="YYYY-MM-DD", help="Only what ends on this day or earlier.")
+@click.option(
+    "--sort", type=click.Choice(["issued", "-issued", "name", "-name", "expires", "-expires"]), help="The order."
+)
+@listing
+@signed_in
+def list_(session: Session, search: str, of: str | None, reach: Reach, **filters: Any) -> None:
+    """List the certificates that you may see; SEARCH is a name, address, domain, serial or fingerprint."""
+    show_list(session, ("certificates",), COLUMNS, reach, q=search, profile=of, **filters)
+
+
+@click.command(
+    cls=Command,
+    examples=("portalctl show www.demo.test", "portalctl show 5f0e1c --json", "portalctl show 6d1c2b7e-… --json"),
+)
+@click.argument("certificate")
+@signed_in
+def show(session: Session, certificate: str) -> None:
+    """Show a certificate by its ID, serial or name: names, key, life, and what can be done with it.
+
+    A name means the newest certificate of its lineage.
+    """
+    found = finding.certificate(session.api, certificate)
+    session.show(found, lambda: showing.facts(_facts(found)))
+
+
+def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    possible = [f"{act['kind']}: {act['why_not'] or 'yes'}" for act in found["operations"]]
+    return [
+        ("Name", found["name"]),
+        ("Status", found["status"]),
+        ("Names", found["alternative_names"]),
+        ("Profile", found["profile"]),
+        ("Issuer", found["issuer"]),
+        ("Valid from", showing.moment(found["not_before"])),
+        ("Valid to", showing.moment(found["not_after"])),
+        ("Key", found["key_type"]),
+        ("Serial", found["serial"]),
+        ("SHA-256", found["fingerprint"]),
+        ("Revoked", showing.moment(found["revoked_at"])),
+        ("Revoked for", found["revoked_for"]),
+        ("Predecessor", found["predecessor"]),
+        ("Under way", found["under_way"]),
+        ("Possible", possible),
+        ("Files", found["files"]),
+        ("ID", found["id"]),
+    ]
+
+
+@click.command(
+    cls=Command,
+    examples=(
+        "portalctl download www.demo.test",
+        "portalctl download www.demo.test --form der --out server.cer",
+        "portalctl download www.demo.test --out - | openssl x509 -noout -text",
+    ),
+)
+@click.argument("certificate")
+@click.option(
+    "--form",
+    default="pem",
+    show_default=True,
+    metavar="FORM",
+    help="pem and p7b hold the chain; der and base64 the certificate alone.",
+)
+@click.option("--out", metavar="FILE", help="Where to write it; - is standard output. Otherwise the portal's name.")
+@click.option("--force", is_flag=True, help="Write over a file that exists.")
+@signed_in
+def download(session: Session, certificate: str, form: str, out: str | None, *, force: bool) -> None:
+    """Download a certificate by its ID, serial or name."""
+    found = finding.certificate(session.api, certificate)
+    if form not in found["files"]:
+        raise usage(f"There is no form “{form}”.", f"There are: {', '.join(found['files'])}")
+    file = session.api.file("certificates", found["id"], "files", form)
+    if out == "-":
+        sys.stdout.buffer.write(file.content)
+        return
+    where = Path(out or file.name)
+    write(where, file.content, force=force)
+    answer = {"certificate": found["id"], "form": form, "file": str(where)}
+    session.show(answer, lambda: click.echo(f"{found['name']} is in {where}"))
+
+
+def write(where: Path, content: bytes, *, force: bool) -> None:
+    """Write all of it or nothing; what exists is written over only by *force*."""
+    if where.exists() and not force:
+        raise usage(f"{where} exists already.", "Name another with --out, or write over it with --force.")
+    fresh = where.with_name(f".{where.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(content)
+        if force:
+            fresh.replace(where)
+        else:
+            os.link(fresh, where)  # fails where somebody else was faster
+    except OSError as fault:
+        raise usage(f"{where} cannot be written: {fault.strerror}") from fault
+    finally:
+        fresh.unlink(missing_ok=True)

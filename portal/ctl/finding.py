@@ -1,0 +1,69 @@
+"""What a word on the command line means: a certificate by ID, serial or name, a request by ID or number."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from portal.ctl.outcomes import Failure, Outcome
+
+if TYPE_CHECKING:
+    from portal.ctl.connection import Api
+
+_MOST = 100
+
+
+def certificate(api: "Api", word: str) -> dict[str, Any]:
+    """The one that *word* means, in full.
+
+    A name means the newest of its lineage: what was rekeyed since is not meant any more.  Where several are left
+    it is refused, since the wrong one could be acted on.
+    """
+    if _is_id(word):
+        return dict(api.get("certificates", word))
+    rows = api.get("certificates", q=word, limit=_MOST)["results"]
+    meant = [row for row in rows if _hex(row["serial"]) == _hex(word) or row["name"].casefold() == word.casefold()]
+    if not meant:
+        known = sorted({row["name"] for row in rows})[:5]
+        raise Failure(
+            Outcome.NOT_FOUND,
+            f"There is no certificate with the ID, serial or name “{word}”.",
+            f"Did you mean: {', '.join(known)}?" if known else "See what there is: portalctl list",
+        )
+    superseded = {row["predecessor"] for row in meant}
+    newest = [row for row in meant if row["id"] not in superseded]
+    left = [row for row in newest if row["status"] == "active"] or newest
+    if len(left) > 1:
+        ids = "; ".join(
+            f"{row['id']} ({row['profile'] or row['issuer']}, ends {row['not_after'][:10]})" for row in left
+        )
+        raise Failure(
+            Outcome.USAGE, f"{len(left)} certificates are called “{word}”.", f"Say which one, by its ID: {ids}"
+        )
+    return dict(api.get("certificates", left[0]["id"]))
+
+
+def request(api: "Api", word: str) -> dict[str, Any]:
+    """The request that *word* means, in full."""
+    if _is_id(word):
+        return dict(api.get("requests", word))
+    number = word.upper()
+    for page in api.pages("requests", limit=_MOST):
+        for row in page["results"]:
+            if row["number"] == number:
+                return dict(api.get("requests", row["id"]))
+    raise Failure(
+        Outcome.NOT_FOUND,
+        f"There is no request “{word}” that you may see.",
+        "See what there is: portalctl requests list",
+    )
+
+
+def _is_id(word: str) -> bool:
+    try:
+        UUID(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _hex(serial: str) -> str:
+    return serial.replace(":", "").replace(" ", "").lstrip("0").casefold()
