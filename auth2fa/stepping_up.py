@@ -122,7 +122,8 @@ class CodePage:
             except Refusal as refused:
                 return self._shown(person, deed, ConfirmForm(), refused)
             return redirect(self.here)
-        form, refusal = ConfirmForm(posted(request)), None
+        form = ConfirmForm(posted(request))
+        refusal: Refusal | None = None
         if form.is_bound and form.is_valid():
             try:
                 answer(person, deed, form.cleaned_data["code"])

@@ -11,9 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from auth2fa.login.links import LIFETIME, link_for
 from portal.config import config
-from portal.foundation.access.models import LOCAL, User
+from portal.foundation import clock
+from portal.foundation.access.models import LOCAL, ApiToken, User
 from portal.foundation.access.words import harmless
-from portal.foundation.audit.models import record
+from portal.foundation.audit.models import record, rehearse
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand
@@ -27,6 +28,12 @@ NEWS: dict[str, str | Promise] = {
     "factor-removed": _("An authenticator app was removed from your account."),
     "factors-reset": _("An administrator removed every authenticator app from your account."),
     "sessions-ended": _("An administrator ended every session of yours. You can sign in again at once."),
+    "token-made": _("A token was made with which a program can act in your name. The page “Tokens” shows it."),
+    "token-revoked": _("An administrator revoked a token of yours. The program that used it can do nothing any more."),
+    "token-ends": _(
+        "A token of yours comes to its end within a week. The page “Tokens” shows which; if its program still needs"
+        " one, make a new one there and give it to the program before."
+    ),
 }
 """What is told of one's account, by occasion."""
 
@@ -42,6 +49,18 @@ def tell(promised: Errand) -> None:
             return
     context: dict[str, object] = {"what": NEWS[occasion], "account": f"{config.origin}{reverse('account')}"}
     _deliver(promised, person, "news", context, occasion)
+
+
+@errand(queue="messages", tries=150)
+def warn_of_end(promised: Errand) -> None:
+    """Tell somebody that a token of theirs ends soon, unless it was revoked or they left meanwhile."""
+    with acting_for(promised.tenant_id):
+        token = ApiToken.objects.select_related("person").filter(pk=UUID(promised.args[0])).first()
+        if token is None or token.is_over(clock.now()) or not token.person.is_active:
+            promised.finish()
+            return
+    context: dict[str, object] = {"what": NEWS["token-ends"], "account": f"{config.origin}{reverse('account')}"}
+    _deliver(promised, token.person, "news", context, "token-ends")
 
 
 @errand(queue="messages", tries=4)  # half a minute in all: the link is made when it is sent, and somebody waits for it
@@ -69,6 +88,8 @@ def _deliver(promised: Errand, person: User, wording: str, context: dict[str, ob
         to=[person.email],
         headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no out-of-office notes back
     )
+    with acting_for(promised.tenant_id):
+        rehearse(actor=ROBOT, code="account:tell", subject=person.pk)
     try:
         mail.send()
     except OSError as error:  # smtplib's errors are OSErrors

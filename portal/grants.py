@@ -19,7 +19,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     "access_membership": {"web": _ALL},
     "access_invitation": {"web": _KEEP, "messages": _READ},
     "access_look": {"web": _KEEP, "messages": _READ},
-    "access_apitoken": {"web": _KEEP},
+    "access_apitoken": {"web": _KEEP, "messages": _READ},
     "api_firstanswer": {"web": _ALL},
     "audit_auditevent": {"web": _ADD, "signing": _ADD, "validation": _ADD, "messages": _ADD, "relay": _READ},
     "audit_auditseal": {"web": _READ, "signing": _READ, "messages": _READ, "relay": _ADD},

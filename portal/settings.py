@@ -85,6 +85,7 @@ def _database(database: Database) -> dict[str, Any]:
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": False,
+        "OPTIONS": {"connect_timeout": 5},  # seconds; a database that does not answer is one that is away
     }
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 import redis
+from django.conf import settings as running
 from django.db import connection
 from django.test import TransactionTestCase
 from psycopg2 import sql
@@ -18,10 +20,21 @@ from portal.demo.child import Child, wait_until
 from portal.demo.places import Unusable
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, PostgreSQL
 from portal.demo.supervisor import worker_command
+from portal.settings import PASSWORD_HASHERS
 from tests.plugins.services import ROOT, superuser_url, surroundings
 from tests.plugins.slate import slate
 
 pytest_plugins = ["tests.world"]
+
+
+def pytest_configure() -> None:
+    running.PASSWORD_HASHERS = ["tests.fakes.hasher.Light"]
+
+
+@pytest.fixture
+def costly_passwords(settings: Any) -> None:
+    """Check passwords with all the work that the product puts into it; people made before keep their cheap ones."""
+    settings.PASSWORD_HASHERS = PASSWORD_HASHERS
 
 
 @pytest.fixture(scope="session")

@@ -69,8 +69,10 @@ from portal.demo.postgresql import OWNER, SERVICE_ROLES
 from portal.demo.texts import AGREEMENT, PROFILES
 from portal.foundation import clock
 from portal.foundation.access import services as access
-from portal.foundation.access.models import Invitation, Membership, User
-from portal.foundation.access.permissions import Role
+from portal.foundation.access import tokens
+from portal.foundation.access.models import ApiToken, Invitation, Membership, User
+from portal.foundation.access.permissions import Role, permissions_of
+from portal.foundation.access.scopes import useful_to
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import task_named
@@ -484,6 +486,15 @@ def invited(tenant: Tenant, by: User, *, email: str = "new@acme.example", roles:
     """Return an invitation that waits for its answer; its mail is an errand in the queue."""
     with acting_for(tenant.pk, person=by.pk):
         return access.invite(email=email, name="New Person", roles=roles or (Role.SUBSCRIBER,), by=by.pk)
+
+
+def token_of(
+    person: User, tenant: Tenant, *scopes: str, days: int = 90, name: str = "deploy on web-3"
+) -> tuple[ApiToken, str]:
+    """Return a token that *person* made for a program, and its secret; with every scope that is of use to them."""
+    with acting_for(tenant.pk, person=person.pk):
+        offered = useful_to(permissions_of(tokens.roles_of(person.pk)))
+        return tokens.make(person.pk, name=name, scopes=scopes or tuple(offered), days=days, by=person.pk)
 
 
 def waiting(person: User) -> Enrolment:

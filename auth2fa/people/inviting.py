@@ -66,7 +66,7 @@ def people_import(request: TenantRequest) -> HttpResponse:
             return _page(request, context, refused=form.is_bound)
         if form.roster.faults:
             return _page(request, {**context, "faults": list(roster.told(form.roster.faults))}, refused=True)
-        invitees, members, invited = _sorted_out(form.roster.invitees)
+        invitees, members, invited = sorted_out(form.roster.invitees)
         if "confirmed" not in request.POST or not invitees:
             preview = {
                 "text": form.text,
@@ -112,7 +112,7 @@ def invitation_act(request: TenantRequest, pk: UUID, act: str) -> HttpResponse:
     return redirect("people-list", tenant=request.tenant.slug)
 
 
-def _sorted_out(invitees: tuple[Invitee, ...]) -> tuple[list[Invitee], list[str], list[str]]:
+def sorted_out(invitees: tuple[Invitee, ...]) -> tuple[list[Invitee], list[str], list[str]]:
     """Who is to be invited, who belongs here already, and who is invited already."""
     emails = [invitee.email for invitee in invitees]
     members, invited = emails_of_members(emails), emails_invited(emails)

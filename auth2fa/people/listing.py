@@ -120,13 +120,18 @@ class Page:
         return ngettext("{count} in all", "{count} in all", len(self.rows)).format(count=len(self.rows))
 
 
-def page(wanted: Wanted, asked: Mapping[str, str]) -> Page:
+def is_cursor(text: str) -> bool:
+    """Whether `page` would begin at *text*."""
+    return _read(text) is not None
+
+
+def page(wanted: Wanted, asked: Mapping[str, str], *, size: int = SIZE) -> Page:
     """Return the page behind the cursor `after`, or before `before`; a cursor nobody made starts at the beginning."""
     backwards = "before" in asked
     place = _read(asked.get("before" if backwards else "after", ""))
     falling = wanted.sort.startswith("-") != backwards
-    found = _entries(wanted, place, falling=falling, most=SIZE + 1)
-    more, found = len(found) > SIZE, found[:SIZE]
+    found = _entries(wanted, place, falling=falling, most=size + 1)
+    more, found = len(found) > size, found[:size]
     if backwards:
         found.reverse()
     has_before, has_after = (more, bool(place)) if backwards else (bool(place), more)

@@ -15,7 +15,7 @@ from lifecycle.requests.models import CertificateRequest, Notice, request_of
 from lifecycle.requests.orders import common_name_of
 from portal.config import config
 from portal.foundation.access.models import User
-from portal.foundation.audit.models import record
+from portal.foundation.audit.models import record, rehearse
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand
@@ -46,6 +46,7 @@ def deliver(promised: Errand, person: UUID, request_id: UUID, occasion: str) -> 
         certificate = Certificate.objects.filter(made_from=request.pk).first()
         to = User.objects.get(pk=person)
         mail = _compose(request, certificate, to, occasion)
+        rehearse(actor=ROBOT, code="notice:send", subject=request.pk)
     try:
         mail.send()
     except OSError as error:  # smtplib's errors are OSErrors

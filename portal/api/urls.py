@@ -2,11 +2,15 @@
 
 from django.urls import include, path
 from django.views.decorators.http import require_safe
-from drf_spectacular.views import SpectacularJSONAPIView
 
+from portal.api.document import schema
+from portal.api.reference import reference
 from portal.foundation.access.guards import Open, guard
 
 urlpatterns = [
-    path("schema", guard(Open.ANYBODY, require_safe(SpectacularJSONAPIView.as_view())), name="api-schema"),
+    path("", guard(Open.ANYBODY, require_safe(reference)), name="api-reference"),
+    path("schema", guard(Open.ANYBODY, require_safe(schema)), name="api-schema"),
     path("t/<slug:tenant>/", include("lifecycle.wizards.api.urls")),
+    path("t/<slug:tenant>/", include("lifecycle.administration.api.urls")),
+    path("t/<slug:tenant>/", include("auth2fa.people.api_urls")),
 ]

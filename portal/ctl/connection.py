@@ -54,6 +54,7 @@ class Api:
         self._session.auth = _Bearer(place.token)
         self._verify: str | bool = place.ca_file or True
         self._etags: dict[str, tuple[str, Any]] = {}
+        self._lost = False  # whether an answer was lost since `delete` began
 
     def address(self, *parts: str) -> str:
         if {"", ".", ".."} & set(parts):  # would name another address than the one that is meant
@@ -95,11 +96,21 @@ class Api:
         headers = {"If-Match": seen} if seen else {}
         return self._read("PUT", self.address(*parts), json=body, headers=headers, params=_said(query))
 
-    def delete(self, *parts: str) -> Any:
-        return self._read("DELETE", self.address(*parts))
+    def delete(self, *parts: str) -> None:
+        """Remove something; what is gone after an answer was lost was removed by us."""
+        self._lost = False
+        try:
+            self._read("DELETE", self.address(*parts))
+        except Refused as refusal:
+            if not (self._lost and refusal.outcome is Outcome.NOT_FOUND):
+                raise
 
-    def file(self, *parts: str, **query: Any) -> File:
-        answer = self._asked("GET", self.address(*parts), params=_said(query))
+    def file(self, *parts: str) -> File:
+        return self.file_at(self.address(*parts))
+
+    def file_at(self, address: str) -> File:
+        """The file at an address that the portal named."""
+        answer = self._asked("GET", address, headers={"Accept": "*/*"})
         return File(_file_name(answer.headers.get("Content-Disposition", "")), answer.content)
 
     def _read(self, method: str, address: str, **how: Any) -> Any:
@@ -109,13 +120,14 @@ class Api:
         """Ask, and again where that may help; raise the `Failure` that the last try ended with."""
         if urlsplit(address).netloc or not address.startswith("/"):
             raise Failure(Outcome.UNFORESEEN, f"The portal sent us to another address: {address}")
-        headers = {"Accept": "application/json, */*;q=0.1", **how.pop("headers", {})}
+        headers = {"Accept": "application/json", **how.pop("headers", {})}
         for number in range(TRIES):
             try:
                 answer = self._once(method, address, headers=headers, **how)
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as fault:
                 if number == TRIES - 1:
                     raise self._unreachable(fault) from fault
+                self._lost = True
                 self._rest(number, "The portal cannot be reached")
                 continue
             problem = _problem_of(answer)

@@ -1,8 +1,19 @@
-"""How every command explains itself: what it does, its options, and how it is used."""
+"""How commands explain themselves: what they do, their options, and how they are used."""
 
 from typing import Any
 
 import click
+
+_LONGEST = 500
+
+
+class Group(click.Group):
+    """A group that tells the whole first sentence of each command."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(_LONGEST)) for name in names])
 
 
 class Command(click.Command):

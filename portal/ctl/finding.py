@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from portal.ctl.connection import Api
 
 _MOST = 100
+_LEAST_DIGITS = 8
 
 
 def certificate(api: "Api", word: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def certificate(api: "Api", word: str) -> dict[str, Any]:
     if _is_id(word):
         return dict(api.get("certificates", word))
     rows = api.get("certificates", q=word, limit=_MOST)["results"]
-    meant = [row for row in rows if _hex(row["serial"]) == _hex(word) or row["name"].casefold() == word.casefold()]
+    meant = [row for row in rows if _is_meant(row, word)]
     if not meant:
         known = sorted({row["name"] for row in rows})[:5]
         raise Failure(
@@ -55,6 +56,12 @@ def request(api: "Api", word: str) -> dict[str, Any]:
         f"There is no request “{word}” that you may see.",
         "See what there is: portalctl requests list",
     )
+
+
+def _is_meant(row: dict[str, Any], word: str) -> bool:
+    digits = _hex(word)
+    by_serial = len(digits) >= _LEAST_DIGITS and _hex(row["serial"]).startswith(digits)
+    return by_serial or row["name"].casefold() == word.casefold()
 
 
 def _is_id(word: str) -> bool:

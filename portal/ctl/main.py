@@ -4,14 +4,17 @@ import sys
 
 import click
 
-from portal.ctl.commands import access, certificates, completion, making, requests
+from portal.ctl.commands import access, certificates, completion, journal, making, people, policies, profiles, requests
+from portal.ctl.examples import Group
 from portal.ctl.outcomes import Failure, Outcome
-from portal.ctl.session import Session
+from portal.ctl.session import Answers
 
 _EPILOG = "Exit codes and all commands by example: docs/portalctl.md"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG)
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG
+)
 @click.version_option(package_name="certificate-portal", prog_name="portalctl", message="%(prog)s %(version)s")
 @click.option("--no-color", default="", envvar="NO_COLOR", hidden=True)
 @click.pass_context
@@ -26,9 +29,10 @@ def cli(ctx: click.Context, no_color: str) -> None:
 
 for command in (
     *(access.login, access.logout, access.whoami),
-    *(certificates.list_, certificates.show, certificates.download),
+    *(certificates.list_, certificates.show, certificates.download, certificates.upload),
     *(making.request, making.rekey, making.submit),
     *(requests.requests, requests.wait, requests.withdraw, requests.approve, requests.reject, requests.domains),
+    *(policies.policies, profiles.profiles, profiles.agreements, people.people, journal.journal),
     completion.completion,
 ):
     cli.add_command(command)
@@ -41,26 +45,16 @@ def run() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code, one of `outcomes.MEANINGS`."""
-    context: click.Context | None = None
+    answers = Answers()
     try:
-        with cli.make_context("portalctl", list(sys.argv[1:] if arguments is None else arguments)) as context:
-            cli.invoke(context)
+        cli.main(arguments, prog_name="portalctl", standalone_mode=False, obj=answers)
     except Failure as failure:
-        failure.tell(as_json=_wants_json(context))
+        failure.tell(as_json=answers.as_json)
         return failure.outcome
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
     except click.ClickException as fault:
         fault.show()
         return Outcome.USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:  # Ctrl-C, or nobody answers a question
         click.echo("Interrupted.", err=True)
         return Outcome.INTERRUPTED
-    except BrokenPipeError:  # whoever read us has enough
-        sys.stderr.close()
-        return Outcome.DONE
     return Outcome.DONE
-
-
-def _wants_json(context: click.Context | None) -> bool:
-    return bool(context and isinstance(context.obj, Session) and context.obj.as_json)

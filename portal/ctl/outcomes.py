@@ -18,7 +18,7 @@ class Outcome(IntEnum):
     REFUSED = 3
     NOT_FOUND = 4
     NOT_ALLOWED = 5
-    NOT_ISSUED = 6
+    FAILED = 6
     TIMED_OUT = 7
     UNREACHABLE = 8
     CODE_WANTED = 9
@@ -32,7 +32,7 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.REFUSED: "A rule forbids it, or something sent is wrong; the message says which.",
     Outcome.NOT_FOUND: "There is no such thing, or it is somebody else's.",
     Outcome.NOT_ALLOWED: "Not signed in, the token is over, or neither it nor its person may do this.",
-    Outcome.NOT_ISSUED: "The request came to an end without a certificate: failed, rejected or withdrawn.",
+    Outcome.FAILED: "What was waited for failed: no certificate (failed, rejected, withdrawn), a broken journal.",
     Outcome.TIMED_OUT: "The wait was longer than --timeout; the request goes on by itself.",
     Outcome.UNREACHABLE: "The portal could not be reached, or had no time, in several tries.",
     Outcome.CODE_WANTED: "A second factor is wanted and nobody is there to type it; the message says how to go on.",

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+@dataclass(slots=True)
+class Answers:
+    """How the command that runs answers; the root's, since its failures are told there."""
+
+    as_json: bool = False
+
+
 @dataclass(frozen=True)
 class Session:
     """One run of a command."""
@@ -75,7 +82,7 @@ def signed_in(command: Command) -> Command:
     ) -> Any:
         given = Place(places.origin_of(url) if url else "", tenant, token, ca_file)
         session = Session(profile, given, as_json=as_json)
-        click.get_current_context().find_root().obj = session
+        click.get_current_context().obj.as_json = as_json
         return command(session, *args, **kwargs)
 
     for option in reversed(_OPTIONS):
@@ -151,6 +158,29 @@ def show_list(session: Session, parts: Sequence[str], columns: Columns, reach: R
     session.show({"results": rows, "next": following}, lambda: _table(rows, columns))
     if following and not session.as_json:
         session.say("There are more: --all shows them, and filters narrow the list.")
+
+
+def told(data: dict[str, Any], sentence: str) -> Callable[[], None]:
+    """Say in one line what was done, of what the portal answered; a braced name is one of its fields."""
+    return lambda: click.echo(showing.plain(sentence.format(**data)))
+
+
+def reviewed(session: Session, answer: dict[str, Any]) -> None:
+    """Show what a change of the rules does, or after a dry run would do, and whom it reaches."""
+
+    def for_people() -> None:
+        changes = [
+            (one.get("operation", ""), one.get("title") or one.get("field", ""), one["before"], one["after"])
+            for one in answer.get("changes", ())
+        ]
+        if changes:
+            showing.table(("OPERATION", "WHAT", "BEFORE", "AFTER"), changes)
+        gives_up = [one["gives_up"] for one in answer.get("changes", ()) if one.get("gives_up")]
+        for sentence in (*gives_up, *answer.get("advice", ()), *(one["sentence"] for one in answer["reached"])):
+            click.echo(showing.plain(sentence))
+        click.echo("Saved." if answer["saved"] else "Nothing was saved: this was a dry run.")
+
+    session.show(answer, for_people)
 
 
 def _table(rows: Iterable[dict[str, Any]], columns: Columns) -> None:

@@ -72,7 +72,7 @@ def _settled(session: Session, request: dict[str, Any], progress: Progress, dead
 def _refuse_what_does_not_move(request: dict[str, Any]) -> None:
     number, state = request["number"], request["state"]
     if state in _ENDED:
-        raise Failure(Outcome.NOT_ISSUED, f"{number} was {_past(state)}.", request["why"], facts=_facts(request))
+        raise Failure(Outcome.FAILED, f"{number} was {_past(state)}.", request["why"], facts=_facts(request))
     if state == "draft":
         raise Failure(
             Outcome.REFUSED,

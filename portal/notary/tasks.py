@@ -9,11 +9,12 @@ from structlog import get_logger
 from portal.config import config
 from portal.foundation import clock
 from portal.foundation.audit.verify import Finding, Walk
-from portal.foundation.outbox.drain import TryLater
+from portal.foundation.outbox.drain import TryLater, WorldAway
 from portal.foundation.outbox.models import Errand, send
 from portal.foundation.outbox.registry import errand, vital
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.token import TokenFellSilent, TokenNotReached, TokenRefused, token_at
+from portal.foundation.token.circuit import State
 from portal.notary import anchors, comparing, services, signing
 from portal.notary.keys import journal_key
 
@@ -45,7 +46,11 @@ def key_state() -> dict[str, Any]:
     return {"journal_key": "ok"}
 
 
-@errand(queue="signing", tries=1000)
+def _token_may_be_asked() -> bool:
+    return _token().circuit.state != State.OPEN
+
+
+@errand(queue="signing", ready=_token_may_be_asked)
 def sign_chain(promised: Errand) -> None:
     key = journal_key()
     if key is None:
@@ -55,18 +60,20 @@ def sign_chain(promised: Errand) -> None:
     try:
         anchored = anchors.newest_in(folder, promised.tenant_id) if folder else None
         signing.sign_head(promised.tenant_id, signing.Signer(key, _token()), anchored=anchored)
-    except (TokenNotReached, TokenRefused, TokenFellSilent) as error:
+    except TokenNotReached as error:
+        raise WorldAway(str(error)) from error
+    except (TokenRefused, TokenFellSilent) as error:
         raise TryLater(str(error)) from error
     except OSError as error:
-        raise TryLater(f"The anchors were not read: {error}") from error
+        raise WorldAway(f"The anchors were not read: {error}") from error
     if folder:
         try:
             signing.copy_to(folder, promised.tenant_id)
         except OSError as error:
-            raise TryLater(f"The anchor of a checkpoint was not written: {error}") from error
+            raise WorldAway(f"The anchor of a checkpoint was not written: {error}") from error
 
 
-@errand(queue="signing", tries=1000)
+@errand(queue="signing", ready=_token_may_be_asked)
 def compare_chain(promised: Errand) -> None:
     """Hold a piece of the anchors, then the keys, against the chain; promise the next piece, or write down the result.
 
@@ -78,7 +85,7 @@ def compare_chain(promised: Errand) -> None:
         path = anchors.file_of(folder, promised.tenant_id) if folder else None
         witnesses, behind = anchors.page(path, after=offset, most=ANCHORS) if path else ([], offset)
     except OSError as error:
-        raise TryLater(f"The anchors were not read: {error}") from error
+        raise WorldAway(f"The anchors were not read: {error}") from error
     seen = rows + len(witnesses)
     with acting_for(promised.tenant_id):
         finding = comparing.judge(witnesses)
@@ -90,7 +97,9 @@ def compare_chain(promised: Errand) -> None:
         keys = comparing.keys_behind(last)
     try:
         finding = finding or comparing.judge_keys(keys, _token())
-    except (TokenNotReached, TokenRefused, TokenFellSilent) as error:
+    except TokenNotReached as error:
+        raise WorldAway(str(error)) from error
+    except (TokenRefused, TokenFellSilent) as error:
         raise TryLater(str(error)) from error
     with acting_for(promised.tenant_id):
         services.note_comparison(finding, by=by, anchors=seen)

@@ -87,6 +87,7 @@ SECTIONS = (
             Place(_("Agreements"), "request", "agreement-list", Permission.RULES_READ, ("agreement-",)),
             Place(_("People"), "people", "people-list", Permission.PEOPLE_READ, ("people-", "person", "invitation-")),
             Place(_("Journal"), "audit", "journal", Permission.JOURNAL_READ, ("journal-",)),
+            Place(_("Tokens"), "key", "token-list", Permission.TENANT_ENTER, ("token-",)),
         ),
     ),
     Section(

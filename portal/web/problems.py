@@ -101,7 +101,7 @@ def _again(request: HttpRequest, refusal: Refusal) -> list[dict[str, str]]:
     """Offer the same address once more where that may help; a form is sent again by whoever has it."""
     if not isinstance(refusal, ComeBackLater) or request.method != "GET":
         return []
-    return [{"url": request.get_full_path(), "word": _("Try again")}]
+    return [{"url": request.get_full_path(), "word": str(_("Try again"))}]
 
 
 def _wants_json(request: HttpRequest) -> bool:

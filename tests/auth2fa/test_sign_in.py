@@ -108,7 +108,7 @@ def test_what_was_typed_into_the_name_is_kept_nowhere(client, journal, owner):
     assert sum("192.0.2.7" in row for row in rows) == 1  # the journal's line; the counters hold no address
 
 
-def test_unknown_names_take_as_long_as_known_ones(client, grace):
+def test_unknown_names_take_as_long_as_known_ones(costly_passwords, client, grace):
     def shortest(name):
         times = []
         for round_ in range(4):

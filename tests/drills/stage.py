@@ -45,10 +45,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Somebody signed in, who talks to the real web process; may be used by several threads."""
+    """Somebody signed in, or a program with a token, that talks to the real web process; several threads may."""
 
     port: int
-    cookies: str
+    cookies: str = ""
+    token: str = ""
 
     @classmethod
     def of(cls, person: User, port: int) -> "Browser":
@@ -68,6 +69,8 @@ class Browser:
     def _ask(self, method: str, path: str, headers: dict[str, str], body: str | None = None) -> Answer:
         began = time.monotonic()
         told = {"Host": f"localhost:{self.port}", "Cookie": self.cookies, **headers}
+        if self.token:
+            told["Authorization"] = f"Bearer {self.token}"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, told)
@@ -86,6 +89,7 @@ class Stage:
 
     folder: Path
     around: Surroundings
+    told: Mapping[str, str] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
     spies: list[Spy] = field(default_factory=list)
 
@@ -136,7 +140,7 @@ class Stage:
         own.mkdir()
         service = name.partition("-")[0]
         # cookies carry the port of the origin that this process knows
-        told = {**self.around.environment(service), "PORTAL_ORIGIN": surroundings().origin}
+        told = {**self.around.environment(service), "PORTAL_ORIGIN": surroundings().origin, **self.told}
         if service == "signing":
             self.spies.append(Spy.on(told["PKCS11_MODULE"], own))
             told |= self.spies[-1].environment
@@ -145,16 +149,21 @@ class Stage:
 
     def _is_ready(self, name: str) -> bool:
         if name == "web":
-            return Browser(self.around.port, "").get("/healthz").status == http.HTTPStatus.OK
+            return Browser(self.around.port).get("/healthz").status == http.HTTPStatus.OK
         return name == "relay" or " ready." in self.log(name)
 
 
 @contextmanager
-def stage(folder: Path, *, broker: Redis | None = None, database: PostgreSQL | None = None) -> Iterator[Stage]:
-    """Set up a stage without anybody on it yet; whoever is there at the end is sent home."""
+def stage(
+    folder: Path, *, broker: Redis | None = None, database: PostgreSQL | None = None, **told: str
+) -> Iterator[Stage]:
+    """Set up a stage without anybody on it yet; whoever is there at the end is sent home.
+
+    *told* goes into the environment of each process.
+    """
     shared = surroundings()
     around = replace(shared, port=free_port(), broker=broker or shared.broker, database=database or shared.database)
-    built = Stage(folder, around)
+    built = Stage(folder, around, told)
     try:
         yield built
     finally:

@@ -11,11 +11,15 @@ from lifecycle.requests.states import State
 from portal.demo.child import wait_until
 from portal.demo.embedded import Redis
 from portal.foundation.tenancy.context import acting_for
+from tests.api.conftest import token_of
 from tests.drills.invariants import at_rest
 from tests.drills.load import Load, Looks, ordered
 from tests.drills.stage import Browser, own_redis, stage
 
 pytestmark = pytest.mark.django_db
+
+CALLS = 10
+"""Of the API a minute with one token: while Redis is away, each web process counts for itself, and there is one."""
 
 AT_ONCE = 10.0
 """Seconds: a page or a POST that finds no Redis is answered within them."""
@@ -31,7 +35,7 @@ def flush_everything(server: Redis) -> None:
 def test_redis_may_go_and_come_back_empty(drill, acme, petra, owner, tmp_path):
     count, outage = drill.times(10, soak=500), drill.times(3, soak=60)
     orders = ordered(petra, acme, count)
-    with own_redis() as broker, stage(tmp_path, broker=broker) as ours:
+    with own_redis() as broker, stage(tmp_path, broker=broker, API_CALLS_OF_TOKEN=str(CALLS)) as ours:
         ours.start("web", "signing", "relay")
         browser = Browser.of(petra, ours.around.port)
         load = Load(browser, orders[:-1], pause=drill.times(0, soak=1) / 4)
@@ -42,6 +46,7 @@ def test_redis_may_go_and_come_back_empty(drill, acme, petra, owner, tmp_path):
 
         broker.stop()
         gone, before = time.monotonic(), len(load.accepted)
+        assert_calls_are_counted_all_the_same(Browser(ours.around.port, token=token_of(petra, acme)))
         assert wait_until(lambda: time.monotonic() - gone > outage, outage + 5.0)
         meanwhile = len(load.accepted) - before
         broker.start()
@@ -74,6 +79,13 @@ def test_redis_may_go_and_come_back_empty(drill, acme, petra, owner, tmp_path):
         slowest_answer_seconds=round(load.slowest, 2),
         lost=0,
     )
+
+
+def assert_calls_are_counted_all_the_same(program: Browser) -> None:
+    """Programs are let in, and still none can take everything."""
+    answers = [program.get("/api/v1/t/acme/certificates", "application/json") for _ in range(CALLS + 1)]
+    assert [answer.status for answer in answers] == [200] * CALLS + [429], answers[-1].text
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
 
 
 def unfinished(tenant) -> int:

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import psycopg2
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -200,8 +201,12 @@ def test_a_person_is_an_issuers_subject_and_never_an_address_alone(owner, petra)
     assert petra.issuer == LOCAL
 
 
+def test_checking_a_password_costs_a_hundred_mebibytes(costly_passwords):
+    assert make_password(PASSWORD).startswith("argon2$argon2id$v=19$m=102400,t=2,p=8$")
+
+
 @pytest.mark.django_db
-def test_a_password_is_kept_as_argon2_and_never_in_clear(owner, petra):
+def test_a_password_is_kept_as_argon2_and_never_in_clear(costly_passwords, owner, petra):
     owner.execute("SELECT password FROM access_user WHERE id = %s", [str(petra.pk)])
     [kept] = owner.fetchone()
     assert kept.startswith("argon2$argon2id$")

@@ -33,7 +33,7 @@ class Portal:
     """What a person's browser talks to, and the folder where their mails arrive."""
 
     def __init__(self, folder: Path) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.origin = f"http://localhost:{self.port}"
         self.mails = folder / "mail"
         self.mails.mkdir()
@@ -66,17 +66,7 @@ class Portal:
             child.stop()
 
     def _is_ready(self, child: Child) -> bool:
-        return self._answers() if child is self.web else " ready." in child.log.read_text()
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", "/healthz", headers={"Host": f"localhost:{self.port}"})
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return answers(self.port) if child is self.web else " ready." in child.log.read_text()
 
     def nobody_signs(self) -> AbstractContextManager[None]:
         """Stop the signing worker in its tracks; what it is asked waits.  A test that signs by itself needs it, too."""
@@ -127,7 +117,19 @@ class Portal:
                     yield str(message["Subject"]), message.get_content()
 
 
-def _free_port() -> int:
+def answers(port: int) -> bool:
+    """Whether the portal's web process listens there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": f"localhost:{port}"})
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -339,8 +339,10 @@ def test_all_is_verified_at_once_as_soon_as_one_of_the_names_can_be(petra, acme,
 
     assert set(closed(page)) == {"Check again shop.acme.example"}, "another name was never looked at"
     assert chips(page.press("Verify")) == {
-        "api.acme.example": "Verified", "shop.acme.example": "Failed: forbidden by CAA", "www.acme.example": "Verifying",
-    }  # fmt: skip
+        "api.acme.example": "Verified",
+        "shop.acme.example": "Failed: forbidden by CAA",
+        "www.acme.example": "Verifying",
+    }
 
 
 def checked_at(tenant, name):

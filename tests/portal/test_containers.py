@@ -359,7 +359,8 @@ def test_the_resolver_is_told_what_unbound_understands(tmp_path):
     assert not [line for line in plain if line.startswith(("forward-", "stub-", "domain-insecure", "val-override"))]
     assert {
         'module-config: "validator iterator"', "qname-minimisation: yes", "ignore-cd-flag: yes", "serve-expired: no",
-        "harden-dnssec-stripped: yes", "harden-glue: yes", "val-permissive-mode: no", "access-control: 0.0.0.0/0 refuse",
+        "harden-dnssec-stripped: yes", "harden-glue: yes", "val-permissive-mode: no",
+        "access-control: 0.0.0.0/0 refuse",
     } <= plain  # fmt: skip
     address = services()["unbound"]["networks"]["resolving"]["ipv4_address"]
     [port] = re.findall(r"interface: 0\.0\.0\.0@(\d+)", told)

@@ -113,6 +113,7 @@ def test_every_environment_variable_is_read_by_something(page):
         ROOT / "docker-compose.yml",
         ROOT / "portal" / "config.py",
         *sorted((ROOT / "portal" / "demo").glob("*.py")),
+        *sorted((ROOT / "portal" / "ctl").rglob("*.py")),
     ]
     known = set(re.findall(r"\w+", " ".join(reader.read_text() for reader in readers)))
     for code in code_of(page):

@@ -120,17 +120,23 @@ def test_what_the_worker_remembers_of_a_tenant_decides_nothing(acme, petra, olu)
         assert CertificateRequest.objects.get(pk=request.pk).state == "ready"
 
 
-def test_a_closed_tenant_has_nothing_signed_and_one_about_to_close_works_on(acme, petra, olu):
+def test_a_closed_tenant_has_nothing_signed_and_one_about_to_close_works_on(owner, acme, petra, olu):
     services.close_tenant(acme, 30, "Over.", by=olu.pk)
     closed = submitted(petra, acme)
     issued(petra, acme)
     with acting_for(acme.pk):
         count = Certificate.objects.count()
+    with clock.frozen(fresh(acme).closes_at - timedelta(seconds=1)):
+        assert work_on(errand_of(issued_for := submitted(petra, acme))).done_at
+    before = everything(owner, but={"outbox_errand"})
     with clock.frozen(fresh(acme).closes_at):
         promised = work_on(errand_of(closed))
-    assert (promised.done_at, promised.parked_at) == (None, None)
+    assert promised.done_at, "nobody waits for it any more, so nobody looks at it every ten minutes for ever"
+    assert everything(owner, but={"outbox_errand"}) == before
     with acting_for(acme.pk):
-        assert Certificate.objects.count() == count
+        assert Certificate.objects.count() == count + 1
+        assert Certificate.objects.filter(made_from=issued_for.pk).exists()
+        assert CertificateRequest.objects.get(pk=closed.pk).state == "ready"
 
 
 def test_another_tenant_is_not_held_up(acme, globex, world, petra, olu):

@@ -1,15 +1,5 @@
-"""How often a fault is repeated: a few times in every run, fifty for a proof.
+"""The token that fails on command, for the tests of this folder, too."""
 
-pytest tests/real/test_token_faults.py --rounds 50
-"""
+from tests.drills.shift import device, shift, signing, workers
 
-import pytest
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rounds", type=int, default=None, help="how often each fault of a token is repeated")
-
-
-@pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> int:
-    return request.config.getoption("--rounds", None) or 2
+__all__ = ["device", "shift", "signing", "workers"]

@@ -23,8 +23,8 @@ from portal.foundation.outbox import drain
 Patch = pytest.MonkeyPatch
 Step = tuple[str, *tuple[Any, ...]]
 
-ASK: Step = ("asks_for_a_certificate", "petra", "desktop-signing", False, 3)
-ASK_FOR_A_SERVER: Step = ("asks_for_a_certificate", "petra", "tls-server", False, 3)
+ASK: Step = ("asks_for_a_certificate", "petra", "desktop-signing", "", 3)
+ASK_FOR_A_SERVER: Step = ("asks_for_a_certificate", "petra", "tls-server", "", 3)
 SIGN: Step = ("signs", 0, None, "")
 A_DAY: Step = ("time_goes_on", timedelta(days=1))
 LEASE_OVER: Step = ("time_goes_on", timedelta(seconds=31))
@@ -88,12 +88,14 @@ def _delivery_is_not_compared(patch: Patch) -> None:
 
 
 def _tenants_at_rest_are_served(patch: Patch) -> None:
-    patch.setattr(drain, "_refuse_a_tenant_at_rest", lambda _tenant: None)
+    patch.setattr(drain, "_refuse_a_tenant_at_rest", lambda _errand: None)
 
 
 def _nobody_looks_again(patch: Patch) -> None:
     send = execution.send
-    patch.setattr(execution, "send", lambda task, *args: None if task.name == execution.LOOK_AGAIN else send(task, *args))
+    patch.setattr(
+        execution, "send", lambda task, *args: None if task.name == execution.LOOK_AGAIN else send(task, *args)
+    )
 
 
 def _no_answer_is_consent(patch: Patch) -> None:
@@ -107,23 +109,12 @@ def _no_answer_is_consent(patch: Patch) -> None:
 
 
 def _nobody_is_told_of_the_end(patch: Patch) -> None:
-    patch.setattr(execution, "send", lambda task, *args: None)
+    patch.setattr(execution, "send", lambda *_promised: None)
 
 
 def _notices_come_twice(patch: Patch) -> None:
-    class Forgetful:
-        @staticmethod
-        def filter(**_wanted: object) -> Any:
-            return type("Nothing", (), {"exists": staticmethod(lambda: False)})
-
-    class Notice(notices.Notice):  # type: ignore[name-defined,misc]
-        class Meta:
-            proxy = True
-            app_label = "requests"
-
-        objects = Forgetful  # type: ignore[assignment]
-
-    patch.setattr(notices, "Notice", Notice)
+    notice = notices.Notice
+    patch.setattr(notice.objects, "filter", lambda **_wanted: notice.objects.none())
 
 
 DEFECTS = (

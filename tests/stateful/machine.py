@@ -16,6 +16,7 @@ from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from tests.drills import invariants
+from tests.stateful.administrators import Administrators
 from tests.stateful.people import People
 from tests.stateful.stage import SEATS, Stage
 from tests.stateful.workers import Workers
@@ -24,7 +25,7 @@ from tests.web.browsing import Visitor
 TICK = timedelta(milliseconds=1)
 
 
-class RequestMachine(People, Workers):
+class RequestMachine(People, Administrators, Workers):
     """One walk.  It is broken once an invariant did not hold: then nothing more is asked of it."""
 
     def __init__(self, stage: Stage) -> None:

@@ -1,7 +1,6 @@
-"""What people do: ask, answer, change their mind, review, change the rules, suspend each other, and look."""
+"""What subscribers and reviewers do: ask, answer, change their mind, withdraw, review, and look."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from auth2fa import challenges
 from auth2fa.errors import CourierFailed
-from lifecycle.administration.subjects import subject_of
-from lifecycle.authorities.models import CertificateProfile
-from lifecycle.certificates.models import Certificate
-from lifecycle.policies import selectors
-from lifecycle.policies import services as policies
-from lifecycle.policies.asks import Asks
-from lifecycle.policies.models import SubscriberAgreement
 from lifecycle.requests import reviewing, services
 from lifecycle.requests.kinds import Kind
 from lifecycle.requests.looks import identities_of
@@ -27,12 +19,9 @@ from lifecycle.requests.states import WORDS, State
 from lifecycle.validation.services import ask as ask_for_looks
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.steps import STEPS
-from portal.foundation.access import services as access
 from portal.foundation.access.permissions import Permission
 from portal.foundation.errors import Refusal
-from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
-from portal.foundation.tenancy.models import PLATFORM, Tenant
 from tests.stateful.stage import SEATS, Asked, Stage
 from tests.web.browsing import Visitor, said
 from tests.world import _answer, as_person, csr
@@ -44,18 +33,10 @@ RECENT = st.integers(0, 7)
 """How many requests ago: most of a walk is about what was asked of late."""
 
 PROFILES = st.sampled_from(["desktop-signing", "tls-server"])
-ONE_IN_FOUR = st.sampled_from([False, False, False, True])
+KEYS = st.sampled_from(["", "", "", "the one before"])
+BETWEEN = st.sampled_from(["", "", "", "an edit"])
 WISHES: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{}, {"use_case": "compromised"}, {"days": 5}])
 HOW_FAR = st.sampled_from([3, 3, 3, 2, 1, 0])
-
-CHANGES: list[dict[str, Any]] = [
-    {"enabled": False},
-    {"enabled": True, "approvals": 0, "factor": ""},
-    {"enabled": True, "approvals": 1},
-    {"enabled": True, "approvals": 2},
-    {"enabled": True, "factor": "email-code", "approvals": 0},
-    {"enabled": True, "limits": {"longest_days": 20}},
-]
 
 
 class People(RuleBasedStateMachine):
@@ -70,17 +51,17 @@ class People(RuleBasedStateMachine):
 
     @initialize(who=SUBSCRIBERS, other=SUBSCRIBERS)
     def two_have_asked_already(self, who: str, other: str) -> None:
-        self.asks_for_a_certificate(who, "desktop-signing", False, 3)
-        self.asks_for_a_certificate(other, "tls-server", False, 3)
+        self.asks_for_a_certificate(who, "desktop-signing", "", 3)
+        self.asks_for_a_certificate(other, "tls-server", "", 3)
 
-    @rule(who=SUBSCRIBERS, profile=PROFILES, same_key=ONE_IN_FOUR, how_far=HOW_FAR)
-    def asks_for_a_certificate(self, who: str, profile: str, same_key: bool, how_far: int) -> None:
-        if self._begin(who, same_key, lambda by: services.begin_from_profile(profile, Kind.ISSUE, by=by)):
+    @rule(who=SUBSCRIBERS, profile=PROFILES, key=KEYS, how_far=HOW_FAR)
+    def asks_for_a_certificate(self, who: str, profile: str, key: str, how_far: int) -> None:
+        if self._begin(who, key, lambda by: services.begin_from_profile(profile, Kind.ISSUE, by=by)):
             self._go_on(how_far, {})
 
     @rule(who=SUBSCRIBERS, profile=PROFILES)
     def asks_as_most_people_do(self, who: str, profile: str) -> None:
-        self.asks_for_a_certificate(who, profile, False, 3)
+        self.asks_for_a_certificate(who, profile, "", 3)
 
     @precondition(lambda self: self.stage.authority.inner.signed)
     @rule(who=SUBSCRIBERS, ago=RECENT, wish=WISHES, how_far=HOW_FAR)
@@ -90,7 +71,9 @@ class People(RuleBasedStateMachine):
             "SELECT id, tenant_id FROM certificates_certificate ORDER BY id DESC OFFSET %s LIMIT 1", [ago]
         )
         for pk, tenant in self.stage.owner.fetchall():
-            begun = self._begin(who, False, lambda by: services.begin_from_certificate(UUID(str(pk)), Kind.REKEY, by=by))
+            begun = self._begin(
+                who, False, lambda by: services.begin_from_certificate(UUID(str(pk)), Kind.REKEY, by=by)
+            )
             foreign = str(tenant) != str(self.stage.tenants[SEATS[who]].pk)
             assert not (foreign and begun), "a certificate of another tenant was there"
             if begun:
@@ -104,16 +87,16 @@ class People(RuleBasedStateMachine):
             self.presses_verify(0)
         if how_far > 2:
             self.work("validation")
-            self.submits(0, False, False)
+            self.submits(0, "", 1)
 
-    def _begin(self, who: str, same_key: bool, deed: Callable[[UUID], CertificateRequest]) -> bool:
+    def _begin(self, who: str, key: str, deed: Callable[[UUID], CertificateRequest]) -> bool:
         tenant, began = self.stage.tenants[SEATS[who]], list[CertificateRequest]()
         if not self.stage.done(who, tenant, Permission.REQUEST_MAKE, lambda person: began.append(deed(person.pk))):
             return False
         last = self.recent(0)
-        key = last.csr if same_key and last else csr()
+        pem = last.csr if key and last else csr()
         if began[0].pk not in {asked.pk for asked in self.stage.requests}:
-            self.stage.requests.append(Asked(began[0].pk, tenant, who, key))
+            self.stage.requests.append(Asked(began[0].pk, tenant, who, pem))
         return True
 
     @precondition(lambda self: self.stage.requests)
@@ -152,8 +135,8 @@ class People(RuleBasedStateMachine):
         self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, deed)
 
     @precondition(lambda self: self.stage.requests)
-    @rule(ago=RECENT, edits=ONE_IN_FOUR, twice=st.booleans())
-    def submits(self, ago: int, edits: bool, twice: bool) -> None:
+    @rule(ago=RECENT, between=BETWEEN, clicks=st.integers(1, 2))
+    def submits(self, ago: int, between: str, clicks: int) -> None:
         """Confirm and submit; an edit in between voids the code, and a second click finds it submitted."""
         asked, ready = self.recent(ago), []
         if asked is None:
@@ -166,15 +149,11 @@ class People(RuleBasedStateMachine):
         draft = ready[0]
         if draft.policy.factor and not self._confirm(asked, draft):
             return
-        if edits:
+        if between:
             self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: _edit(asked, by))
-        for _click in range(1 + twice):
-            sent: list[bool] = []
-            went = self.stage.done(
-                asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: sent.append(self._submit(asked, by.pk))
-            )
-            if went and sent[0]:
-                assert not (edits and draft.policy.factor), "a code was taken for what it was not given for"
+        for _click in range(clicks):
+            if self._sends(asked):
+                assert not (between and draft.policy.factor), "a code was taken for what it was not given for"
                 asked.accepted = True
                 self.stage.counts.accepted += 1
 
@@ -199,6 +178,12 @@ class People(RuleBasedStateMachine):
                 raise
             return False
         return True
+
+    def _sends(self, asked: Asked) -> bool:
+        sent: list[bool] = []
+        return self.stage.done(
+            asked.owner, asked.tenant, Permission.REQUEST_MAKE, lambda by: sent.append(self._submit(asked, by.pk))
+        ) and any(sent)
 
     def _submit(self, asked: Asked, by: UUID) -> bool:
         """Submit what is complete, as the page does; what is none any more is only shown."""
@@ -246,65 +231,8 @@ class People(RuleBasedStateMachine):
                 state = State(CertificateRequest.objects.get(pk=asked.pk).state)
             assert said(page.having_class("chip")[0]) == str(WORDS[state][1])
 
-    # --- the rules, and who is there ---
-
-    @rule(tenant=TENANTS, kind=st.sampled_from(list(Kind)), profile=PROFILES, change=st.sampled_from([*CHANGES, None]))
-    def changes_the_rules(self, tenant: str, kind: Kind, profile: str, change: dict[str, Any] | None) -> None:
-        if change is None:
-            self.publishes_another_agreement(tenant)
-        else:
-            self.changes_a_policy(tenant, kind, profile, change)
-
-    def changes_a_policy(self, tenant: str, kind: Kind, profile: str, change: dict[str, Any]) -> None:
-        def deed(by: Any) -> None:
-            known = CertificateProfile.objects.in_force(profile)
-            newest = selectors.of_profile(profile)[kind]
-            wanted = Asks(**{**Asks.of(newest).content(), **change})
-            policies.change_policies(
-                profile, {kind: wanted}, seen={kind: newest.version}, subject=subject_of(known), by=by.pk
-            )
-
-        self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
-
-    def publishes_another_agreement(self, tenant: str) -> None:
-        def deed(by: Any) -> None:
-            now = SubscriberAgreement.in_force("subscriber")
-            policies.publish_agreement(
-                slug=now.slug, language=now.language, title=now.title, text=f"{now.text} Again.", seen=now.version,
-                by=by.pk,
-            )  # fmt: skip
-
-        self.stage.done(_chief(tenant), self.stage.tenants[tenant], Permission.RULES_CHANGE, deed)
-
-    @rule(who=st.one_of(ANYBODY, ANYBODY, TENANTS))
-    def suspends_or_takes_back(self, who: str) -> None:
-        if who in SEATS:
-            self.suspends_or_takes_back_a_person(who)
-        else:
-            self.the_operator_suspends_a_tenant_or_takes_it_back(who)
-
-    def suspends_or_takes_back_a_person(self, who: str) -> None:
-        tenant = self.stage.tenants[SEATS[who]]
-        pk = self.stage.people[who].pk
-        deed = access.suspend if self.stage.rights(who, tenant) else access.unsuspend
-        self.stage.done(_chief(tenant.slug), tenant, Permission.PEOPLE_CHANGE, lambda by: deed(pk, by=by.pk))
-
-    def the_operator_suspends_a_tenant_or_takes_it_back(self, tenant: str) -> None:
-        found = Tenant.objects.get(slug=tenant)
-        self.stage.touched |= {found.pk, PLATFORM}
-        by = self.stage.people["olu"].pk
-        with suppress(*((Exception,) if self.stage.journal.refuses else (Refusal,))):
-            if found.suspended_at:
-                tenancy.resume_tenant(found, by=by)
-            else:
-                tenancy.suspend_tenant(found, "A walk.", by=by)
-
 
 def _edit(asked: Asked, by: Any) -> None:
     draft = services.draft_for(asked.pk, by=by.pk)
     if draft.is_draft:
         services.keep_answer(draft, "confirm", {**draft.answers["confirm"], "message": "on second thoughts"})
-
-
-def _chief(tenant: str) -> str:
-    return {"acme": "ada", "globex": "mina"}[tenant]

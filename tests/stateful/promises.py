@@ -54,7 +54,8 @@ PROMISES: dict[str, str] = {
         SELECT r.number FROM {REQUEST} r JOIN policies_policy p ON p.id = r.policy_id
          WHERE r.state IN ('ready', 'executing', 'completed') AND {_ENOUGH} < p.approvals""",
     "I6: was judged by its own requester": f"""
-        SELECT r.number FROM {REQUEST} r JOIN requests_approval a ON a.request_id = r.id AND a.reviewer = r.requested_by""",
+        SELECT r.number FROM {REQUEST} r
+          JOIN requests_approval a ON a.request_id = r.id AND a.reviewer = r.requested_by""",
     "I6: was submitted without the factor that its policy wants": f"""
         SELECT r.number FROM {REQUEST} r JOIN policies_policy p ON p.id = r.policy_id AND p.factor <> ''
          WHERE r.submitted_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM auth2fa_challenge c WHERE c.id = r.challenge
@@ -78,7 +79,7 @@ PROMISES: dict[str, str] = {
 """What is broken if the query finds something."""
 
 _ALL = " UNION ALL ".join(
-    f"SELECT '{words}' AS broken, array_agg(found::text) FROM ({query}) AS found HAVING count(*) > 0"  # noqa: S608
+    f"SELECT '{words}' AS broken, array_agg(found::text) FROM ({query}) AS found HAVING count(*) > 0"
     for words, query in PROMISES.items()
 )
 _ARROWS = ["/".join(map(str, arrow)) for arrow in LIFE.arrows]
@@ -146,7 +147,7 @@ SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a
 
 
 class Prints:
-    """How many rows each tenant has, and which transaction wrote the newest: two that are alike say nothing happened."""
+    """How many rows each tenant has, and which transaction wrote the newest: where both stay, nothing happened."""
 
     def __init__(self, owner: Cursor) -> None:
         self._owner = owner

@@ -111,7 +111,8 @@ class Stage:
     def _lend_the_rows_their_certificate(self) -> None:
         der = self.authority.certificate.public_bytes(Encoding.DER)
         self.owner.execute("SET session_replication_role = replica")
-        self.owner.execute("UPDATE authorities_certificateauthority SET certificate_der = %s WHERE slug = 'issuing'", [der])
+        change = "UPDATE authorities_certificateauthority SET certificate_der = %s WHERE slug = 'issuing'"
+        self.owner.execute(change, [der])
         self.owner.execute("SET session_replication_role = origin")
 
     def close(self) -> None:

@@ -66,10 +66,8 @@ class Time:
     def _tell(self, **_connected: Any) -> None:
         with connection.cursor() as cursor:
             # a schema named before pg_catalog has the first word on what `now()` is
-            cursor.execute(
-                "SELECT set_config('search_path', 'ahead, pg_catalog, public', false), set_config('ahead.now', %s, false)",
-                [self.now.isoformat()],
-            )
+            path = "set_config('search_path', 'ahead, pg_catalog, public', false)"
+            cursor.execute(f"SELECT {path}, set_config('ahead.now', %s, false)", [self.now.isoformat()])
 
 
 @dataclass
@@ -128,7 +126,7 @@ FAULTS: dict[str, dict[str, Any]] = {
     "silent": {"fault": OutcomeUnknown("it went quiet")},
     "refusing": {"fault": AuthorityRefused("it said no")},
     "garbling": {"garbles": lambda der: der[:-1] + bytes([der[-1] ^ 1])},
-    "of another mind": {"garbles": lambda der: (der[: len(der) // 2])},
+    "of another mind": {"garbles": lambda der: der[: len(der) // 2]},
 }
 """Ways in which an authority fails; `tests/contract` holds the one in memory to the one in the token."""
 

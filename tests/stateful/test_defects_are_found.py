@@ -1,4 +1,4 @@
-"""The walks can fail: each of these defects, made in the product for a moment, is found by what is asked of every step."""
+"""The walks can fail: each defect, made in the product for a moment, is found by what is asked after every step."""
 
 import pytest
 from hypothesis import Phase

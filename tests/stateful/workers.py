@@ -33,7 +33,9 @@ SPANS = st.sampled_from(
     [timedelta(seconds=1), timedelta(seconds=12), timedelta(seconds=31), timedelta(minutes=6), timedelta(minutes=50),
      timedelta(hours=7, minutes=1), timedelta(days=1), timedelta(days=40)]
 )  # fmt: skip
-LONGEST_DEATH = timedelta(seconds=31)
+LEASE_OVER = timedelta(seconds=31)
+FORESEEN = ("TryLater:", "WorldAway:", "ChangedMeanwhile:", "ProgrammingError: permission")
+_NEXT = "SELECT min(greatest(due_at, leased_until)) FROM outbox_errand WHERE done_at IS NULL AND parked_at IS NULL"
 NAMES = ("www.acme.example", "acme.example", "www.globex.example")
 BREAKS: st.SearchStrategy[tuple[str, Any]] = st.one_of(
     st.tuples(st.just("authority"), st.sampled_from(sorted(FAULTS))),
@@ -103,7 +105,7 @@ class Workers(RuleBasedStateMachine):
             run(errand)
 
         def later() -> None:
-            self.stage.time.go(LONGEST_DEATH)
+            self.stage.time.go(LEASE_OVER)
             run(errand)
 
         def withdraws() -> None:
@@ -121,7 +123,7 @@ class Workers(RuleBasedStateMachine):
 
     @contextmanager
     def _dying(self, dies: str | int | None) -> Iterator[None]:
-        """Let the worker end inside the block, if it gets as far as that: nothing after it is done, also no catching."""
+        """Let the worker end inside the block, if it gets as far as that: nothing after it is done or caught."""
         statements = 0
 
         def door(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
@@ -145,8 +147,7 @@ class Workers(RuleBasedStateMachine):
         """Whatever failed too often waits for this person; what fails in a way that nobody foresaw is a defect."""
         by = self.stage.people["olu"].pk
         for errand in Errand.objects.filter(done_at=None, parked_at__isnull=False):
-            foreseen = errand.last_error.startswith(("TryLater:", "WorldAway:", "ChangedMeanwhile:", "ProgrammingError: permission"))
-            assert foreseen, f"I1: {errand.task} ended in {errand.last_error}"
+            assert errand.last_error.startswith(FORESEEN), f"I1: {errand.task} ended in {errand.last_error}"
             if not self.stage.journal.refuses:
                 self.stage.touched |= {errand.tenant_id, PLATFORM}
                 try_again(errand, by=by)
@@ -189,9 +190,7 @@ class Workers(RuleBasedStateMachine):
         for _round in range(500):
             while sum(self.work(queue) for queue in QUEUES):
                 pass
-            stage.owner.execute(
-                "SELECT min(greatest(due_at, leased_until)) FROM outbox_errand WHERE done_at IS NULL AND parked_at IS NULL"
-            )
+            stage.owner.execute(_NEXT)
             [due] = stage.owner.fetchone()
             if due is None:
                 return

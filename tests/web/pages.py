@@ -26,6 +26,7 @@ from lifecycle.validation.services import ask
 from portal.demo.texts import AGREEMENT
 from portal.foundation import clock
 from portal.foundation.access import services as access
+from portal.foundation.access import tokens
 from portal.foundation.access.links import address_of
 from portal.foundation.access.looks import begin_look
 from portal.foundation.access.models import Membership, User
@@ -58,6 +59,7 @@ from tests.world import (
     serving,
     signed_in,
     submitted,
+    token_of,
     waiting,
 )
 
@@ -66,6 +68,9 @@ NO_PAGE = {
     "sessions-end": "takes a POST and leads to My account",
     "authenticator-qr": "is a picture",
     "people-export": "is a file",
+    "token-export": "is a file",
+    "api-schema": "is for programs",
+    "api-reference": "tells what programs do in the words of the OpenAPI document; tests/api/test_reference.py looks",
     "invitation-act": "takes a POST and leads to the list of people",
     "request-discard": "takes a POST and leads to the request's page",
     "request-verify": "takes a POST and leads back to the step",
@@ -129,6 +134,7 @@ def visits(world: World) -> list[Visit]:
         _front,
         _account,
         _people,
+        _tokens,
         _certificates,
         _uploads,
         _requests,
@@ -231,6 +237,32 @@ def _people(world: World) -> Iterator[Visit]:
     yield Visit("person-act", "refused", ada, f"{people}{ada.pk}/remove/", "Remove", status=409)
     with acting_for(acme.pk):
         access.unsuspend(world.people["jonas"].pk, by=ada.pk)
+
+
+def _tokens(world: World) -> Iterator[Visit]:
+    acme, petra, ada = world.tenants["acme"], world.people["petra"], world.people["ada"]
+    path = "/t/acme/tokens/"
+    yield Visit("token-list", "empty", petra, path)
+    yield Visit("token-list", "nothing to make", world.people["jonas"], path)
+    with clock.frozen(clock.now() - timedelta(days=100)):
+        over, _secret = token_of(petra, acme, name="A new machine.")
+        soon, _secret = token_of(petra, acme, "requests:read", days=104, name="Hello")
+    revoked, _secret = token_of(petra, acme, name="Hello")
+    with acting_for(acme.pk):
+        tokens.revoke(revoked.pk, by=petra.pk, may_all=False)
+    theirs, _secret = token_of(world.people["dan"], acme, name="A new machine.")
+    yield Visit("token-list", "every state", petra, path)
+    yield Visit("token-list", "everybody's", ada, f"{path}?whose=all&sort=-name")
+    yield Visit("token-list", "an auditor's", world.people["vera"], f"{path}?whose=all")
+    yield Visit("token-list", "nothing matches", ada, f"{path}?state=revoked")
+    yield Visit("token-new", "empty", petra, f"{path}new/")
+    yield Visit("token-new", "nothing to choose", world.people["jonas"], f"{path}new/")
+    yield Visit("token-new", "refused", petra, f"{path}new/", "Next", status=422)
+    answers = {"name": "Hello", "scopes": "certificates:read", "days": "30", "password": PASSWORD}
+    yield Visit("token-code", "by e-mail or from the app", petra, f"{path}new/", "Next", answers)
+    yield Visit("token-revoke", "one's own", petra, f"{path}{soon.pk}/revoke/")
+    yield Visit("token-revoke", "somebody else's", ada, f"{path}{theirs.pk}/revoke/")
+    yield Visit("token-revoke", "over already", petra, f"{path}{over.pk}/revoke/")
 
 
 def _certificates(world: World) -> Iterator[Visit]:

@@ -35,13 +35,16 @@ class AgreementSerializer(serializers.Serializer[Any]):
     made_by = serializers.CharField(allow_blank=True, help_text="A person's id, or which part of the portal it was.")
 
 
-class AgreementTextSerializer(AgreementSerializer):
+class AgreementInFullSerializer(AgreementSerializer):
     text = serializers.CharField()
 
 
 class UseSerializer(serializers.Serializer[Any]):
     profile = serializers.CharField()
     operation = serializers.CharField()
+
+
+AGREEMENTS = page_serializer(AgreementSerializer, "Agreement")
 
 
 class AgreementDetailSerializer(serializers.Serializer[Any]):
@@ -60,17 +63,19 @@ class AgreementChangeSerializer(serializers.Serializer[Any]):
     dry_run = serializers.BooleanField(default=False, help_text=DRY_RUN)
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class ComparedLineSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(["inserted", "deleted", "kept"])
     text = serializers.CharField(allow_blank=True)
 
 
 class AgreementReviewSerializer(serializers.Serializer[Any]):
     saved = serializers.BooleanField(help_text="False after a dry run.")
-    lines = LineSerializer(many=True, help_text="What is different; empty for a first version, and for long texts.")
+    lines = ComparedLineSerializer(
+        many=True, help_text="What is different; empty for a first version, and for long texts."
+    )
     compared = serializers.BooleanField(help_text="False for a first version, and for texts too long to compare.")
     reached = ReachedSerializer(many=True)
-    agreement = AgreementTextSerializer(
+    agreement = AgreementInFullSerializer(
         allow_null=True, help_text="As it is now; null after a dry run of a first version."
     )
 
@@ -121,7 +126,7 @@ def _newest() -> QuerySet[SubscriberAgreement]:
         operation_id="agreements_list",
         summary="List agreements",
         parameters=PAGING,
-        responses=page_serializer(AgreementSerializer, "Agreement"),
+        responses=AGREEMENTS,
     ),
     post=extend_schema(
         operation_id="agreements_make",
@@ -167,7 +172,7 @@ class AgreementDetail(Endpoint):
     get=extend_schema(
         operation_id="agreements_read_text",
         summary="Read an agreement in one language",
-        responses=AgreementTextSerializer,
+        responses=AgreementInFullSerializer,
     ),
     put=extend_schema(
         operation_id="agreements_publish",
@@ -243,7 +248,7 @@ def _response(endpoint: Endpoint, answer: dict[str, Any], made: SubscriberAgreem
         operation_id="agreements_versions",
         summary="List an agreement's versions in one language",
         parameters=PAGING,
-        responses=page_serializer(AgreementSerializer, "Agreement"),
+        responses=AGREEMENTS,
     )
 )
 class AgreementVersions(Listing):
@@ -260,7 +265,7 @@ class AgreementVersions(Listing):
     get=extend_schema(
         operation_id="agreements_read_version",
         summary="Read a version of an agreement",
-        responses=AgreementTextSerializer,
+        responses=AgreementInFullSerializer,
     )
 )
 class AgreementVersion(Endpoint):

@@ -57,7 +57,7 @@ class PolicySerializer(serializers.Serializer[Any]):
     made_by = serializers.CharField(allow_null=True, help_text="A person's id, or which part of the portal it was.")
 
 
-class ChangeSerializer(serializers.Serializer[Any]):
+class SettingChangeSerializer(serializers.Serializer[Any]):
     """One setting, as people read it, and what a laxer one gives up."""
 
     operation = serializers.ChoiceField(list(wording.OPERATIONS))
@@ -68,7 +68,7 @@ class ChangeSerializer(serializers.Serializer[Any]):
 
 
 class PolicyVersionSerializer(PolicySerializer):
-    changes = ChangeSerializer(many=True, help_text="Against the version before it.")
+    changes = SettingChangeSerializer(many=True, help_text="Against the version before it.")
 
 
 class MatrixRowSerializer(PolicySerializer):
@@ -103,7 +103,7 @@ class PolicyChangeSerializer(serializers.Serializer[Any]):
 
 class PolicyReviewSerializer(serializers.Serializer[Any]):
     saved = serializers.BooleanField(help_text="False after a dry run.")
-    changes = ChangeSerializer(many=True)
+    changes = SettingChangeSerializer(many=True)
     advice = serializers.ListField(child=serializers.CharField(), help_text="What the rules say against it.")
     reached = ReachedSerializer(many=True)
     later = serializers.ListField(child=serializers.CharField(), help_text="Stored, and counts with a later release.")

@@ -43,6 +43,7 @@ from portal.foundation.api.seeing import NEEDS_TAG, demand_seen
 from portal.foundation.tenancy.errors import NotHere
 
 _BIGGEST_VERSION = 2**31 - 1  # PostgreSQL's integer
+PROFILES = page_serializer(ProfileSerializer, "Profile")
 _NUMBER = {"type": "integer", "minimum": 1, "maximum": _BIGGEST_VERSION}
 
 
@@ -51,7 +52,7 @@ _NUMBER = {"type": "integer", "minimum": 1, "maximum": _BIGGEST_VERSION}
         operation_id="profiles_list",
         summary="List profiles",
         parameters=PAGING,
-        responses=page_serializer(ProfileSerializer, "Profile"),
+        responses=PROFILES,
     ),
     post=extend_schema(
         operation_id="profiles_make",
@@ -185,7 +186,7 @@ def _pointing_there() -> Iterator[None]:
         operation_id="profiles_versions",
         summary="List the versions of a profile",
         parameters=PAGING,
-        responses=page_serializer(ProfileSerializer, "Profile"),
+        responses=PROFILES,
     )
 )
 class ProfileVersions(Listing):

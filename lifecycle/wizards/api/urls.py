@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lifecycle.wizards.api import certificates, requests, steps
+from lifecycle.wizards.api import certificates, requests, steps, uploads
 from portal.foundation.access.guards import program_guard
 from portal.foundation.access.permissions import Permission
 
@@ -16,6 +16,11 @@ urlpatterns = [
         "certificates/<uuid:pk>",
         program_guard(READ, certificates.CertificateDetail.as_view()),
         name="api-certificate",
+    ),
+    path(
+        "certificates/uploads",
+        program_guard({"POST": Permission.CERTIFICATE_UPLOAD}, uploads.CertificateUpload.as_view()),
+        name="api-certificate-uploads",
     ),
     path(
         "certificates/<uuid:pk>/files/<slug:form>",

@@ -45,6 +45,7 @@ def login(url: str, tenant: str, profile: str, ca_file: Path | None, token: str,
     The token is asked for without being shown, read from standard input, or taken from PORTALCTL_TOKEN. It is tried
     out, and then kept in ~/.config/portalctl/config.toml, which only you can read.
     """
+    click.get_current_context().obj.as_json = as_json
     secret = token or _asked()
     if not secret.startswith(_MARK):
         raise usage(f"This is no token: they begin with {_MARK}.", "Make one on the page “Tokens” of the portal.")

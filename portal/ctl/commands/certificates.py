@@ -1,5 +1,6 @@
 """Certificates: the list, one of them, and its files."""
 
+import base64
 import os
 import sys
 from pathlib import Path
@@ -12,22 +13,18 @@ from portal.ctl.examples import Command
 from portal.ctl.outcomes import usage
 from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in
 
+_SHOWN_DIGITS = 12  # of a serial; more than `finding` needs to know it again
+
 COLUMNS = Columns(
-    ("NAME", "STATUS", "PROFILE", "ENDS", "SERIAL", "ID"),
+    ("NAME", "STATUS", "PROFILE", "ENDS", "SERIAL"),
     lambda row: (
         row["name"],
         row["status"],
         row["profile"] or "elsewhere",
         showing.day(row["not_after"]),
-        _short(row["serial"]),
-        row["id"],
+        row["serial"][:_SHOWN_DIGITS],
     ),
 )
-_SHOWN_DIGITS = 12
-
-
-def _short(serial: str) -> str:
-    return serial if len(serial) <= _SHOWN_DIGITS else f"{serial[:_SHOWN_DIGITS]}…"
 
 
 @click.command(
@@ -130,6 +127,32 @@ def download(session: Session, certificate: str, form: str, out: str | None, *, 
     write(where, file.content, force=force)
     answer = {"certificate": found["id"], "form": form, "file": str(where)}
     session.show(answer, lambda: click.echo(f"{found['name']} is in {where}"))
+
+
+@click.command(cls=Command, examples=("portalctl upload partner.pem --dry-run", "portalctl upload bundle.p7b"))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Say what is in it, and keep nothing.")
+@signed_in
+def upload(session: Session, file: Path, *, dry_run: bool) -> None:
+    """Upload certificates that were issued elsewhere: a FILE in PEM, DER or PKCS#7, with one or many.
+
+    A file that holds a private key is not sent.
+    """
+    content = file.read_bytes()
+    if b"PRIVATE KEY-----" in content:
+        raise usage(f"{file} holds a private key. Nothing of it was sent.", "Name a file with certificates alone.")
+    text = content.decode() if b"-----BEGIN" in content else base64.b64encode(content).decode()
+    found = session.api.post("certificates", "uploads", body={"text": text, "dry_run": dry_run})
+    session.show(found, lambda: _uploaded(found))
+
+
+def _uploaded(found: dict[str, Any]) -> None:
+    rows = [
+        (row["name"], row["issuer"], showing.day(row["not_after"]), "was here" if row["was_here"] else "new")
+        for row in found["found"]
+    ]
+    showing.table(("NAME", "ISSUER", "ENDS", ""), rows)
+    click.echo("The new ones are kept." if found["saved"] else "Nothing was kept.")
 
 
 def write(where: Path, content: bytes, *, force: bool) -> None:

@@ -15,10 +15,10 @@ from portal.ctl.outcomes import usage
         "portalctl completion fish > ~/.config/fish/completions/portalctl.fish",
     ),
 )
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="SHELL")
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print a script that lets SHELL complete commands and options."""
+    """Print a script that lets SHELL, one of bash, zsh and fish, complete commands and options."""
     script = get_completion_class(shell)
     if script is None:
         raise usage(f"There is no completion for {shell}.")

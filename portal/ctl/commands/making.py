@@ -42,7 +42,7 @@ _SUBMITTING = _together(
     click.option("--code-command", default="", metavar="COMMAND", help="Run this for the code, such as 'oathtool …'."),
     click.option("--no-wait", is_flag=True, help="Submit, and do not wait for the certificate."),
     click.option("--timeout", default=waiting.USUAL_SECONDS, show_default=True, type=click.FloatRange(0),
-                 help="Seconds to wait for the certificate."),
+                 metavar="SECONDS", help="How long to wait for the certificate."),
 )  # fmt: skip
 
 

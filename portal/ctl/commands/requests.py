@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from portal.ctl import drafting, finding, showing, waiting
-from portal.ctl.examples import Command
+from portal.ctl.examples import Command, Group
 from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in
 
 _STATES = [
@@ -25,7 +25,7 @@ COLUMNS = Columns(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def requests() -> None:
     """See requests: what is open, what waits for a review, what became of one."""
 
@@ -84,7 +84,14 @@ def facts_of(found: dict[str, Any]) -> list[tuple[str, Any]]:
     cls=Command, examples=("portalctl wait RQ-7K2M-9PQX", "portalctl wait RQ-7K2M-9PQX --timeout 3600 --json")
 )
 @click.argument("request")
-@click.option("--timeout", default=waiting.USUAL_SECONDS, show_default=True, type=click.FloatRange(0), help="Seconds.")
+@click.option(
+    "--timeout",
+    default=waiting.USUAL_SECONDS,
+    show_default=True,
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Seconds.",
+)
 @signed_in
 def wait(session: Session, request: str, timeout: float) -> None:
     """Wait until a REQUEST ends: with exit code 0 for a certificate, 6 without, 7 when it takes too long."""

@@ -13,7 +13,7 @@ from portal.foundation.access.links import address_of
 from portal.foundation.access.models import Invitation, Look, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.access.words import harmless
-from portal.foundation.audit.models import record
+from portal.foundation.audit.models import record, rehearse
 from portal.foundation.outbox.drain import TryLater
 from portal.foundation.outbox.models import Errand
 from portal.foundation.outbox.registry import errand
@@ -36,6 +36,7 @@ def send_invitation(promised: Errand) -> None:
             promised.finish()
             return
         mail = _compose(invitation)
+        rehearse(actor=ROBOT, code="invitation:send", subject=invitation_id)
     try:
         mail.send()
     except OSError as error:  # smtplib's errors are OSErrors
@@ -74,6 +75,7 @@ def tell_of_look(promised: Errand) -> None:
             promised.finish()
             return
         mail = _news_of(look, administrator)
+        rehearse(actor=ROBOT, code="look:tell", subject=look_id)
     try:
         mail.send()
     except OSError as error:  # smtplib's errors are OSErrors

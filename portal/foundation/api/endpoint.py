@@ -30,7 +30,7 @@ from portal.foundation.api.parsing import ObjectParser
 from portal.foundation.tenancy.context import acting_for, current_unit
 from portal.foundation.tenancy.middleware import TenantRequest
 
-Handler = TypeVar("Handler", bound=Callable[..., Response])
+Handler = TypeVar("Handler", bound=Callable[..., HttpResponseBase])
 _CHANGING = frozenset({"POST", "PUT", "DELETE"})
 _READING = frozenset({"GET", "HEAD"})
 _MB = 1024 * 1024

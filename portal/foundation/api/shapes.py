@@ -1,13 +1,23 @@
 """Whether JSON has the types that a serializer's document promises, before anything turns one type into another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from portal.foundation.api.errors import fault
 
+Field = serializers.Field[Any, Any, Any, Any]
+_Kinds = tuple[type[Any], ...]
+
+
+def _is_whole(value: Any) -> bool:
+    return not isinstance(value, bool) and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+
+
+_LISTS = (serializers.ListSerializer, serializers.ListField, serializers.MultipleChoiceField)
 _TEXTS = (
     serializers.CharField,
     serializers.ChoiceField,
@@ -16,35 +26,38 @@ _TEXTS = (
     serializers.DecimalField,
     serializers.UUIDField,
 )
+_TYPES: tuple[tuple[_Kinds, Callable[[Any], bool], Promise], ...] = (
+    # a field of this kind     takes                               and says otherwise
+    (_LISTS, lambda value: isinstance(value, list), _("A list is wanted here.")),
+    ((serializers.BooleanField,), lambda value: isinstance(value, bool), _("true or false is wanted here.")),
+    ((serializers.IntegerField,), _is_whole, _("A whole number is wanted here.")),
+    (_TEXTS, lambda value: isinstance(value, str), _("A text is wanted here.")),
+)
 
 
-def misfits(field: serializers.Field[Any, Any, Any, Any], value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+def misfits(field: Field, value: Any, pointer: str = "") -> Iterator[dict[str, str]]:
     """Complain of every place of *value* that has another type than *field* says, or that it does not know.
 
     What may be null, missing or empty is the field's own to judge.
     """
-    if value is None or field.read_only:
+    if value is None:
         return
-    match field:
-        case serializers.Serializer():
-            yield from _of_object(field, value, pointer)
-        case serializers.ListSerializer() | serializers.ListField() if isinstance(value, list):
-            for at, inner in enumerate(value):
-                yield from misfits(field.child, inner, f"{pointer}/{at}")
-        case serializers.MultipleChoiceField() if isinstance(value, list):
-            if not all(isinstance(each, str) for each in value):
-                yield _wrong(pointer, _("Only texts stand in this list."))
-        case serializers.ListSerializer() | serializers.ListField() | serializers.MultipleChoiceField():
-            yield _wrong(pointer, _("A list is wanted here."))
-        case serializers.BooleanField():
-            if not isinstance(value, bool):
-                yield _wrong(pointer, _("true or false is wanted here."))
-        case serializers.IntegerField():
-            whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-            if isinstance(value, bool) or not whole:
-                yield _wrong(pointer, _("A whole number is wanted here."))
-        case _ if isinstance(field, _TEXTS) and not isinstance(value, str):
-            yield _wrong(pointer, _("A text is wanted here."))
+    if isinstance(field, serializers.Serializer):
+        yield from _of_object(field, value, pointer)
+        return
+    for kinds, takes, words in _TYPES:
+        if isinstance(field, kinds):
+            if not takes(value):
+                yield fault(pointer, "wrong-type", words)
+            elif kinds is _LISTS:
+                yield from _of_list(field, value, pointer)
+            return
+
+
+def _of_list(field: Field, value: list[Any], pointer: str) -> Iterator[dict[str, str]]:
+    child = getattr(field, "child", None) or serializers.CharField()  # one choice of several is a text
+    for at, inner in enumerate(value):
+        yield from misfits(child, inner, f"{pointer}/{at}")
 
 
 def _of_object(field: serializers.Serializer[Any], value: Any, pointer: str) -> Iterator[dict[str, str]]:
@@ -63,7 +76,3 @@ def _of_object(field: serializers.Serializer[Any], value: Any, pointer: str) -> 
 def escaped(name: str) -> str:
     """One part of an RFC 6901 pointer."""
     return name.replace("~", "~0").replace("/", "~1")
-
-
-def _wrong(pointer: str, words: str) -> dict[str, str]:
-    return fault(pointer, "wrong-type", words)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import models
+from django.db import models, transaction
 
 from portal.foundation import clock
 from portal.foundation.ids import uuid7
@@ -166,6 +166,17 @@ def record(*, actor: object, code: str, subject: object, **facts: object) -> Aud
     if unit is None:
         raise NoTenant("the journal is written inside the unit of work whose effect it tells")
     return _write(unit.tenant or PLATFORM, actor, code, subject, facts)
+
+
+def rehearse(*, actor: object, code: str, subject: object) -> None:
+    """Write the line of what is about to be done outside the database, and take it back.
+
+    A mail that went out cannot be rolled back with its line: while the journal takes none,
+    it must not be begun.  Raises what `record` would raise, in the caller's unit of work.
+    """
+    with transaction.atomic():
+        record(actor=actor, code=code, subject=subject)
+        transaction.set_rollback(True)
 
 
 def record_for_both(*, actor: object, code: str, subject: object, **facts: object) -> None:

@@ -43,10 +43,14 @@ class WorldAway(TryLater):
 
 
 class TenantRests(WorldAway):
-    """The errand's tenant is suspended or closed: it waits for as long as that lasts, and is never parked for it.
+    """The errand's tenant is suspended: it waits for as long as that lasts, and is never parked for it.
 
     Whoever lets the tenant work again makes it due (`services.wake`), so nobody has to look often.
     """
+
+
+class TenantIsClosed(Exception):
+    """The errand's tenant is closed for good: nobody waits for it any more, and it was finished without an effect."""
 
 
 # One errand a tenant in turn: the tenants with open errands are found by hopping through the index, so a queue of
@@ -146,8 +150,10 @@ def run(errand: Errand) -> None:
         try:
             task = task_named(errand.task)
             if task.rests:
-                _refuse_a_tenant_at_rest(errand.tenant_id)
+                _refuse_a_tenant_at_rest(errand)
             task.run(errand)
+        except TenantIsClosed:
+            log.info("errand.of_a_closed_tenant")
         except WorldAway as away:
             _wait_for(errand, away)
         except (TryLater, ChangedMeanwhile, DatabaseError) as error:
@@ -160,11 +166,18 @@ def run(errand: Errand) -> None:
                 errand.finish()
 
 
-def _refuse_a_tenant_at_rest(tenant_id: UUID) -> None:
+def _refuse_a_tenant_at_rest(errand: Errand) -> None:
     """Look at the row as it is now: a tenant that was suspended a moment ago has nothing begun for it any more."""
-    tenant = Tenant.objects.filter(pk=tenant_id).only("suspended_at", "closes_at").first()
-    if tenant is not None and tenant.rests(clock.now()):
-        raise TenantRests("The tenant is suspended or closed.")
+    tenant = Tenant.objects.filter(pk=errand.tenant_id).only("suspended_at", "closes_at").first()
+    if tenant is None or not tenant.rests(clock.now()):
+        return
+    with acting_for(errand.tenant_id):  # for the database's clock: until then, closing can be taken back
+        closed = tenant.is_closed(clock.now())
+        if closed:
+            errand.finish()
+    if closed:
+        raise TenantIsClosed
+    raise TenantRests("The tenant is suspended, or about to be closed.")
 
 
 def _postpone(errand: Errand, error: Exception) -> None:

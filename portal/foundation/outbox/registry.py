@@ -37,7 +37,7 @@ def errand(
     that has the effect.  After *tries*, twenty of which take two hours, it is parked for
     the operator.  While *ready* says no, no errand of this kind is claimed: it stays due,
     and costs neither a try nor a lease.  With *rests* it waits, likewise at no cost, while
-    its tenant is suspended or closed.
+    its tenant is suspended, and is over without an effect once its tenant is closed for good.
     """
     if queue not in QUEUES:
         raise ValueError(f"there is no queue {queue!r}")

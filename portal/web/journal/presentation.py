@@ -12,6 +12,7 @@ def facts_of(event: AuditEvent, seal: AuditSeal | None, covered: AuditCheckpoint
     told = [
         Fact(_("When"), event.at, moment="exact"),
         Fact(_("Row"), f"{seal.sequence:,}" if seal else _("Waits for its seal; that takes a second or two")),
+        *([Fact(_("Through the token"), prefix, code=True)] if (prefix := event.facts.get("through_token")) else []),
         Fact(_("Id"), str(event.pk), code=True, wide=True),
         Fact(_("Digest of this line (SHA-256)"), bytes(event.digest).hex(), code=True, wide=True),
     ]

@@ -15,6 +15,7 @@ from lifecycle.certificates.models import Certificate
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards.presentation import names_of, short_serial
 from lifecycle.wizards.sight import certificates_visible_to, requests_visible_to
+from portal.foundation.access.models import ApiToken
 from portal.foundation.access.permissions import Permission
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -48,7 +49,8 @@ class Line:
 
     @property
     def said(self) -> SafeString:
-        return words.sentence(self.event.code, format_html("<b>{}</b>", self.who), self.what.shown)
+        sentence = words.sentence(self.event.code, format_html("<b>{}</b>", self.who), self.what.shown)
+        return words.through(sentence, self.event.facts.get("through_token"))
 
     @property
     def title(self) -> str:
@@ -75,6 +77,7 @@ def _things(request: TenantRequest, subjects: set[str]) -> dict[str, Thing]:
         str(tenant.pk): Thing(tenant.name) for tenant in Tenant.objects.filter(pk__in=ids) if tenant.pk != PLATFORM
     }
     found |= {str(one.pk): Thing(one.name) for one in CertificateAuthority.objects.filter(pk__in=ids)}
+    found |= {str(one.pk): Thing(f"{one.name} ({one.prefix}…)") for one in ApiToken.objects.filter(pk__in=ids)}
     return found | _requests(request, ids) | _certificates(request, ids)
 
 

@@ -89,33 +89,51 @@ def _neighbour(request: TenantRequest, seal: AuditSeal | None, step: int) -> str
 
 
 def journal_verify(request: TenantRequest) -> HttpResponse:
-    """Verify up to the present: at once, or as an errand where that takes more than a moment."""
-    with acting_for(request.tenant.pk):
+    verified(request.tenant.pk, by=request.person.pk)
+    return redirect(place(request, "journal"))
+
+
+def verified(tenant_id: UUID, *, by: UUID) -> AuditEvent | None:
+    """Verify up to the present, and return the line that says so; None where it takes more than a moment.
+
+    Then an errand does it.  Outside any unit of work.
+    """
+    with acting_for(tenant_id):
         head = chain.head()
         if head is not None and head.sequence > WALKED_AT_ONCE:
-            promises.ask_for_verification(by=request.person.pk)
-            return redirect(place(request, "journal"))
+            promises.ask_for_verification(by=by)
+            return None
     began = time.monotonic()
-    verdict = verify(request.tenant.pk)
-    with acting_for(request.tenant.pk):
-        services.note_verification(verdict, by=request.person.pk, seconds=time.monotonic() - began)
+    verdict = verify(tenant_id)
+    with acting_for(tenant_id):
+        line = services.note_verification(verdict, by=by, seconds=time.monotonic() - began)
         if verdict.finding is not None:
-            promises.ask_for_verification(by=request.person.pk)  # a worker finds it too, and that alarms the operators
-    return redirect(place(request, "journal"))
+            promises.ask_for_verification(by=by)  # a worker finds it too, and that alarms the operators
+    return line
 
 
 def journal_export(request: TenantRequest) -> StreamingHttpResponse:
     """The journal, or what its filters leave of it, as a ZIP file that can be checked without the portal."""
-    with acting_for(request.tenant.pk):
-        filters = JournalFilters(request.GET)
-        narrow, told = filters.narrow, filters.told()
-        typed = [f"{name}={value}" for name, value in told.items()]
-        record(actor=request.person.pk, code="journal:export", subject=request.tenant.pk, filters=typed)
+    note_export(request.tenant.pk, filters := JournalFilters(request.GET), by=request.person.pk)
+    return exported(request, filters)
+
+
+def note_export(tenant_id: UUID, filters: JournalFilters, *, by: UUID) -> AuditEvent:
+    """Write down who takes a copy of what, and have its end signed.  Outside any unit of work."""
+    with acting_for(tenant_id):
+        typed = [f"{name}={value}" for name, value in filters.told().items()]
+        line = record(actor=by, code="journal:export", subject=tenant_id, filters=typed)
         promises.ask_for_checkpoint()
         asked_at = _end()
-    _await_checkpoint(request.tenant.pk, asked_at)
+    _await_checkpoint(tenant_id, asked_at)
+    return line
+
+
+def exported(request: TenantRequest, filters: JournalFilters) -> StreamingHttpResponse:
+    """The file of an export that was noted.  Outside any unit of work."""
     with acting_for(request.tenant.pk):
-        who = {"made_by": str(request.person.pk), "made_for": request.person.name, "filters": told}
+        narrow = filters.narrow
+        who = {"made_by": str(request.person.pk), "made_for": request.person.name, "filters": filters.told()}
         scope = export.Scope(request.tenant, _end(), clock.now(), who, narrow)
     name = f"journal-{request.tenant.slug}-{scope.taken_at:%Y%m%d-%H%M}{'-extract' if narrow else ''}.zip"
     return StreamingHttpResponse(

@@ -85,6 +85,8 @@ SENTENCES: dict[str, Promise] = {
     "tenant:rename": gettext_lazy("{who} renamed the tenant {what}"),
     "tenant:resume": gettext_lazy("{who} let the tenant {what} work again"),
     "tenant:suspend": gettext_lazy("{who} suspended the tenant {what}"),
+    "token:make": gettext_lazy("{who} made the token {what} for a program"),
+    "token:revoke": gettext_lazy("{who} revoked the token {what}"),
 }
 
 ROBOTS: dict[str, Promise] = {
@@ -104,6 +106,14 @@ def sentence(code: str, who: object, what: object) -> SafeString:
             str(_("{who}: {code}, {what}")), who=who, code=format_html("<code>{}</code>", code), what=what
         )
     return format_html(str(words), who=who, what=what)
+
+
+def through(sentence: SafeString, prefix: str | None) -> SafeString:
+    """Say besides through which token a program did it; only what a person did themselves stands alone."""
+    if not prefix:
+        return sentence
+    token = format_html("<code>{}…</code>", prefix)
+    return format_html(str(_("{sentence}, through the token {token}")), sentence=sentence, token=token)
 
 
 def plain(code: str) -> str:

@@ -1,0 +1,80 @@
+"""Schemathesis over the whole document, all checks on, as every role and as a stranger, against the real web process.
+
+What it may not find: an answer that the document does not describe, an accident, nonsense that is taken, sense that is
+refused for anything but a rule, something that a stranger may.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.demo.child import Child, wait_until
+from portal.foundation.audit.models import AuditEvent
+from portal.foundation.tenancy.context import acting_for
+from tests.api.conftest import token_of
+from tests.journeys.live import answers, free_port
+from tests.plugins.services import ROOT, surroundings
+from tests.world import begun, filled, issued, submitted
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("petra", "wei", "ada", "vera", "dan", "jonas", "stranger")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture(scope="module")
+def address(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a real web process that lets through as many calls as it can answer."""
+    folder = tmp_path_factory.mktemp("web")
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--worker-class=gthread", "--workers=1", "--threads=4"]
+    rates = {"API_CALLS_OF_TOKEN": "1000000", "API_CALLS_OF_TENANT": "1000000"}
+    told = surroundings().environment("web") | rates | {"MAIL_URL": f"file://{folder}", "LOG_LEVEL": "ERROR"}
+    listening = [*command, "--no-control-socket", f"--bind=127.0.0.1:{port}"]
+    web = Child("web", listening, told, folder / "web.log", folder=ROOT)
+    web.start()
+    try:
+        assert wait_until(lambda: answers(port) or not web.alive, 60.0)
+        assert web.alive, web.last_lines(30)
+        yield f"http://localhost:{port}"
+    finally:
+        web.stop()
+    assert "Traceback" not in web.log.read_text()
+
+
+@pytest.mark.drill("API", goal="all checks, 200 examples an operation, 0 findings")
+@pytest.mark.parametrize("role", ROLES)
+def test_schemathesis_finds_nothing(world, acme, address, drill, role, tmp_path):
+    examples = drill.times(3, soak=200)
+    person = None if role == "stranger" else world.people[role]
+    secret = token_of(person, acme) if person else ""
+    for draft in (begun, filled, submitted, issued):
+        draft(world.people["petra"], acme)
+    found, report = run(address, secret, tmp_path, "examples,coverage,fuzzing", examples)
+    assert found == 0, report
+    drill.measured(role=role, examples_an_operation=examples, findings=found)
+
+
+@pytest.mark.drill("API", goal="one stateful run, 0 findings")
+def test_schemathesis_finds_nothing_on_its_walks(world, acme, address, drill, tmp_path):
+    secret = token_of(world.people["petra"], acme)
+    issued(world.people["petra"], acme)
+    found, report = run(address, secret, tmp_path, "stateful", drill.times(5, soak=200))
+    assert found == 0, report
+    with acting_for(acme.pk):
+        walked = AuditEvent.objects.filter(facts__has_key="through_token").count()
+    assert walked, "it walked nowhere"
+    drill.measured(walks=drill.times(5, soak=200), deeds_in_the_journal=walked, findings=found)
+
+
+def run(address: str, secret: str, folder: Path, phases: str, examples: int) -> tuple[int, str]:
+    """Return Schemathesis' exit code, and what it says."""
+    command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIGURATION), "run"]
+    command += [f"{address}/api/v1/schema", "--phases", phases, "--max-examples", str(examples), "--seed", "4"]
+    if secret:
+        command += ["--header", f"Authorization: Bearer {secret}"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout[-20_000:] + done.stderr[-2000:]
