@@ -63,10 +63,10 @@ def change(request: HttpRequest, person: User, *, old: str, new: str) -> None:
     prove(request, person, old)
     judge(new, person)
     person.set_password(new)
-    update_session_auth_hash(request, person)  # a new key for this session; the others are ended below
     with acting_for(PLATFORM):
         User.objects.filter(pk=person.pk).update(password=person.password)
         _changed(person, how="old password", ended=end_all(person.pk, but=request.session.session_key))
+    update_session_auth_hash(request, person)  # a new key for this session, once the password is changed for good
 
 
 def prove(request: HttpRequest, person: User, password: str) -> None:

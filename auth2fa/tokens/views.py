@@ -42,6 +42,15 @@ from portal.foundation.tenancy.middleware import TenantRequest
 MOST_EXPORTED = 5000
 
 
+class _Shown(str):
+    """A secret on its one page: what logs a page's context, as Django does at DEBUG, logs this and not the secret."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "…"
+
+
 @dataclass(frozen=True, slots=True)
 class TokenRow:
     pk: UUID
@@ -149,7 +158,7 @@ def _made(request: TenantRequest, deed: Deed) -> HttpResponse:
     api = f"{config.origin}/api/v1/t/{request.tenant.slug}"
     context = {
         "token": made,
-        "secret": secret,
+        "secret": _Shown(secret),
         "words": _words(made),
         "login": f"portalctl login {config.origin} {request.tenant.slug}",
         "curl": f'curl -H "Authorization: Bearer $PORTALCTL_TOKEN" {api}/token',

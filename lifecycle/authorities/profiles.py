@@ -36,7 +36,7 @@ class ProfileUnfit(Refusal):
     message = "{complaints}"
     next_step = _("Change what is named; nothing was saved.")
 
-    def __init__(self, complaints: Iterable[object]) -> None:
+    def __init__(self, complaints: Iterable[Complaint]) -> None:
         self.complaints = tuple(complaints)
         super().__init__(complaints=" ".join(map(str, self.complaints)))
 

@@ -5,7 +5,6 @@ let in, and none of them can take everything.
 """
 
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import redis
 from django.utils.translation import gettext as _
@@ -19,6 +18,7 @@ from portal.foundation import clock
 from portal.foundation.access.errors import TooManyCalls
 from portal.foundation.access.models import ApiToken
 
+_LONGEST = 60  # seconds until the window has passed
 _PATIENCE = 0.5  # seconds: counting must not take longer than what is counted
 log = get_logger()
 
@@ -32,32 +32,43 @@ def _storage_address(url: str) -> str:
     return f"redis+unix://{parts.path}?db={database}"
 
 
-_shared = SlidingWindowCounterRateLimiter(
-    RedisStorage(
-        _storage_address(config.redis_url),
-        key_prefix="calls",
-        socket_timeout=_PATIENCE,
-        socket_connect_timeout=_PATIENCE,
-    )
-)
+def limiter_at(address: str) -> SlidingWindowCounterRateLimiter:
+    """Count in the Redis at *address*; whether it is there shows with the first call."""
+    storage = RedisStorage(address, key_prefix="calls", socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
+    return SlidingWindowCounterRateLimiter(storage)
+
+
+_shared = limiter_at(_storage_address(config.redis_url))
 _own = SlidingWindowCounterRateLimiter(MemoryStorage())
 
 
 def count(token: ApiToken) -> None:
-    """Count one call; raise `TooManyCalls` where it is one too many."""
-    _count(config.calls_of_token, token.pk, _("token"))
-    _count(config.calls_of_tenant, token.tenant_id, _("organisation"))
+    """Count one call; raise `TooManyCalls` where it is one too many.
+
+    A token beyond its own limit takes nothing of its tenant's.
+    """
+    tenant = str(token.tenant_id)
+    _count(config.calls_of_token, (tenant, str(token.pk)), _("token"))
+    _count(config.calls_of_tenant, (tenant,), _("organisation"))
 
 
-def _count(most: int, whose: UUID | None, word: str) -> None:
+def _count(most: int, whose: tuple[str, ...], word: str) -> None:
     item = RateLimitItemPerMinute(most)
-    limiter = _shared
     try:
-        allowed = limiter.hit(item, str(whose))
+        wait = _hit(_shared, item, whose)
     except redis.RedisError as error:
         log.warning("calls counted by one process alone", why=type(error).__name__)
-        limiter = _own
-        allowed = limiter.hit(item, str(whose))
-    if not allowed:
-        over = limiter.get_window_stats(item, str(whose)).reset_time - clock.now().timestamp()
-        raise TooManyCalls(seconds=max(1, min(60, round(over))), most=most, whose=word)
+        wait = _hit(_own, item, whose)
+    if wait:
+        raise TooManyCalls(seconds=wait, most=most, whose=word)
+
+
+def _hit(limiter: SlidingWindowCounterRateLimiter, item: RateLimitItemPerMinute, whose: tuple[str, ...]) -> int:
+    """Count, and return the seconds to wait: 0 where it may go on."""
+    if limiter.hit(item, *whose):
+        return 0
+    try:
+        over = limiter.get_window_stats(item, *whose).reset_time - clock.now().timestamp()
+    except redis.RedisError:
+        return _LONGEST
+    return max(1, min(_LONGEST, round(over)))

@@ -4,6 +4,7 @@ Every POST carries an `Idempotency-Key`, so that one whose answer was lost is se
 answer.  TLS is always verified, redirects are not followed: a token goes to the address it was given for.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from portal.ctl.places import Place
 
 TRIES = 6
 _PATIENCE = (10.0, 60.0)  # seconds to connect, and between two bytes of an answer
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 60.0
 _LATER = frozenset({429, 502, 503, 504})
 _UNCHANGED = 304
 _CONFLICT = 409
@@ -225,4 +226,4 @@ def _innermost(fault: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         fault = inner
-    return str(fault).rpartition(": ")[2] or type(fault).__name__
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(fault).rpartition(": ")[2]) or type(fault).__name__

@@ -1,5 +1,6 @@
 """What a word on the command line means: a certificate by ID, serial or name, a request by ID or number."""
 
+import re
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
     from portal.ctl.connection import Api
 
 _MOST = 100
-_LEAST_DIGITS = 8
+_SERIAL = re.compile(r"[0-9a-f]{8,40}")  # RFC 5280 4.1.2.2: 20 octets at most
 
 
 def certificate(api: "Api", word: str) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def certificate(api: "Api", word: str) -> dict[str, Any]:
     """
     if _is_id(word):
         return dict(api.get("certificates", word))
-    rows = api.get("certificates", q=word, limit=_MOST)["results"]
+    digits = _hex(word)
+    rows = api.get("certificates", q=digits if _SERIAL.fullmatch(digits) else word, limit=_MOST)["results"]
     meant = [row for row in rows if _is_meant(row, word)]
     if not meant:
         known = sorted({row["name"] for row in rows})[:5]
@@ -59,9 +61,7 @@ def request(api: "Api", word: str) -> dict[str, Any]:
 
 
 def _is_meant(row: dict[str, Any], word: str) -> bool:
-    digits = _hex(word)
-    by_serial = len(digits) >= _LEAST_DIGITS and _hex(row["serial"]).startswith(digits)
-    return by_serial or row["name"].casefold() == word.casefold()
+    return _hex(row["serial"]) == _hex(word) or row["name"].casefold() == word.casefold()
 
 
 def _is_id(word: str) -> bool:

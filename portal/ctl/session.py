@@ -7,6 +7,7 @@ from functools import cached_property, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from portal.ctl import places, showing
 from portal.ctl.outcomes import usage
@@ -90,7 +91,14 @@ def signed_in(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
-_ENVIRONMENT = {"hidden": True, "default": "", "expose_value": True}
+def from_environment(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    """Refuse on the command line what belongs into the environment: every process can see another one's options."""
+    if ctx.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE:
+        raise click.NoSuchOption(option.opts[0], ctx=ctx)
+    return value
+
+
+_ENVIRONMENT = {"hidden": True, "default": "", "callback": from_environment}
 _OPTIONS = (
     click.option(
         "--profile",
@@ -101,7 +109,7 @@ _OPTIONS = (
         help="Which sign-in to use.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Answer with JSON, for programs."),
-    # for programs that have no home: from the environment, since options can be seen by every process
+    # for programs that have no home
     click.option("--url", envvar="PORTALCTL_URL", **_ENVIRONMENT),  # type: ignore[arg-type]
     click.option("--tenant", envvar="PORTALCTL_TENANT", **_ENVIRONMENT),  # type: ignore[arg-type]
     click.option("--from-environment", "token", envvar="PORTALCTL_TOKEN", **_ENVIRONMENT),  # type: ignore[arg-type]

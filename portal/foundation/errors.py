@@ -6,6 +6,7 @@ document (RFC 9457).  Whatever is not a refusal is a bug and shows as a 500.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -23,6 +24,9 @@ class Refusal(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.UNPROCESSABLE_ENTITY
     message: ClassVar[Any]
     next_step: ClassVar[Any] = ""
+
+    faults: Sequence[dict[str, str]] = ()
+    """For programs: each place of what they sent that is complained of (`portal.foundation.api.errors.fault`)."""
 
     _by_code: ClassVar[dict[str, type[Refusal]]] = {}
 

@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from lifecycle.authorities.keys import KEY_KINDS
 from lifecycle.authorities.models import CrlShard
 from lifecycle.certificates import services
-from lifecycle.certificates.models import Certificate, CertificateKey
+from lifecycle.certificates.models import Certificate
 from lifecycle.certificates.naming import keys_of
 from portal.foundation import clock
 from portal.foundation.access.models import User
@@ -59,17 +59,8 @@ def main(path: str) -> None:
         for number in range(count)
         for names in (_host(), _person(number), _host(), _person(number + 7))
     ]
-    told = {
-        "serial": SERIAL.hex(),
-        "originals": originals,
-        "columns": _columns(Certificate),
-        "keys": _columns(CertificateKey),
-    }
-    Path(path).write_text(json.dumps(told))
-
-
-def _columns(model: type) -> list[str]:
-    return [field.column for field in model._meta.concrete_fields]
+    columns = [field.column for field in Certificate._meta.concrete_fields]
+    Path(path).write_text(json.dumps({"serial": SERIAL.hex(), "originals": originals, "columns": columns}))
 
 
 def _host() -> tuple[str, list[x509.GeneralName]]:

@@ -1,4 +1,8 @@
-"""Writes a crowd of tenants and certificates into a database: COPY as the superuser, past every trigger."""
+"""Writes a crowd of tenants and certificates into a database, as the superuser, past every trigger.
+
+Certificates are made here, since their bytes have fingerprints, and copied in; all that hangs on them is made by
+PostgreSQL from these rows, and the indexes when everything is there.
+"""
 
 import hashlib
 import io
@@ -14,6 +18,8 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
+from tests.bulk import without_indexes
+
 PLACE = "0000000"
 LARGEST = 10  # the largest tenant has a tenth of all certificates
 TENANT = 1000  # certificates an average tenant has
@@ -21,6 +27,13 @@ OWNERS = 200  # people of the largest tenant who have certificates; others have 
 UPLOADED, REVOKED, REQUESTED = 20, 50, 5  # one in so many
 ISSUERS = ("Let's Encrypt R11", "DigiCert TLS RSA SHA256 2020 CA1", "Sectigo RSA DV", "Corporate Sub CA 2")
 BATCH = 20_000
+FILLED = (
+    "certificates_certificate",
+    "certificates_certificatekey",
+    "certificates_revocation",
+    "requests_certificaterequest",
+    "audit_auditevent",
+)
 
 # the same profiles, policies and authorities for every tenant, under ids of their own
 CLONED = (
@@ -50,23 +63,29 @@ class Crowd:
         self._cursor, self._count = cursor, count
         self._serial = bytes.fromhex(content["serial"])
         self._originals = [{**one, "der": bytes.fromhex(one["der"])} for one in content["originals"]]
-        self._columns, self._key_columns = content["columns"], content["keys"]
+        self._columns = content["columns"]
         self._ticks = 0
         self._now = datetime.fromtimestamp(int(time.time()), UTC)
         self._number = 0
 
     def write(self) -> None:
         """Make tenants and certificates, then what hangs on them."""
-        self._cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
-        for home in self._homes():
-            left = home.size
-            while left:
-                step = min(left, BATCH)
-                self._copy_certificates(home, step)
-                left -= step
-        self._cursor.execute(_REVOCATIONS, [REVOKED])
-        self._cursor.execute(_REQUESTS, [REQUESTED])
-        self._cursor.execute(_EVENTS)
+        self._cursor.execute(_SETTINGS)
+        self._cursor.execute(_FOUND_BY)
+        for number, original in enumerate(self._originals):
+            for kind, key in original["keys"]:
+                self._cursor.execute("INSERT INTO bench_key VALUES (%s, %s, %s)", [number, kind, key])
+        with without_indexes(self._cursor, *FILLED):
+            for home in self._homes():
+                left = home.size
+                while left:
+                    step = min(left, BATCH)
+                    self._copy_certificates(home, step)
+                    left -= step
+            self._cursor.execute(_KEYS, {"place": PLACE})
+            self._cursor.execute(_REVOCATIONS, [REVOKED])
+            self._cursor.execute(_REQUESTS, [REQUESTED])
+            self._cursor.execute(_EVENTS)
         self._cursor.execute("VACUUM (ANALYZE)")
 
     # --- tenants ---------------------------------------------------------------------------------------------------
@@ -141,27 +160,26 @@ class Crowd:
     # --- certificates -----------------------------------------------------------------------------------------------
 
     def _copy_certificates(self, home: Home, count: int) -> None:
-        certificates, keys = io.StringIO(), io.StringIO()
+        certificates, made = io.StringIO(), io.StringIO()
         for _row in range(count):
-            row, found_by = self._certificate(home)
+            row, *told = self._certificate(home)
             certificates.write(_line(row[column] for column in self._columns))
-            for kind, key in found_by:
-                told = {"id": self._id(), "tenant_id": home.id, "certificate_id": row["id"], "kind": kind, "key": key}
-                keys.write(_line(told[column] for column in self._key_columns))
+            made.write(_line([row["id"], *told]))
         for table, content, columns in (
             ("certificates_certificate", certificates, self._columns),
-            ("certificates_certificatekey", keys, self._key_columns),
+            ("bench_made", made, ("certificate", "original", "number", "sha1")),
         ):
             content.seek(0)
             self._cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", content)
 
-    def _certificate(self, home: Home) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    def _certificate(self, home: Home) -> tuple[dict[str, Any], int, str, str]:
+        """Return a row, the original it was made from, its number, and its other fingerprint."""
         self._number += 1
         number = f"{self._number:07d}"
-        original = self._originals[secrets.randbelow(len(self._originals))]
+        chosen = secrets.randbelow(len(self._originals))
+        original = self._originals[chosen]
         serial = bytes([1 + secrets.randbelow(126)]) + secrets.token_bytes(15)
         der = original["der"].replace(PLACE.encode(), number.encode()).replace(self._serial, serial)
-        prints = {64: hashlib.sha256(der).hexdigest(), 40: hashlib.sha1(der).hexdigest()}
         text = f"{int.from_bytes(serial):x}"
         begins = self._now - timedelta(minutes=secrets.randbelow(2 * 365 * 24 * 60))
         uploaded = self._number % UPLOADED == 0
@@ -180,7 +198,7 @@ class Crowd:
             "owner": home.people[int(len(home.people) * (secrets.randbelow(1000) / 1000) ** 2)],
             "der": f"\\\\x{der.hex()}",
             "serial": text,
-            "fingerprint": prints[64],
+            "fingerprint": hashlib.sha256(der).hexdigest(),
             "name": original["told"]["name"].replace(PLACE, number),
             "not_before": begins,
             "not_after": begins + timedelta(days=365),
@@ -190,13 +208,7 @@ class Crowd:
             nothing = dict.fromkeys(("authority_id", "profile_id", "shard_id", "made_from"))
             issuer = ISSUERS[secrets.randbelow(len(ISSUERS))]
             row |= {**nothing, "source": "uploaded", "made_by": "upload", "issuer": issuer}
-        return row, [
-            (
-                kind,
-                prints[len(key)] if kind == "fingerprint" else text if kind == "serial" else key.replace(PLACE, number),
-            )
-            for kind, key in original["keys"]
-        ]
+        return row, chosen, number, hashlib.sha1(der).hexdigest()
 
     def _id(self) -> UUID:
         """Ids in the order in which they are made, as the product's are."""
@@ -207,6 +219,25 @@ class Crowd:
 def _line(values: Iterable[Any]) -> str:
     return "\t".join("\\N" if value is None else str(value) for value in values) + "\n"
 
+
+_SETTINGS = """
+SET session_replication_role = replica; SET synchronous_commit = off;
+SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 2
+"""
+
+# what a certificate is found by: the original's keys, with the number, the serial and the fingerprints that are its own
+_FOUND_BY = """
+CREATE TEMP TABLE bench_key (original int, kind text, key text);
+CREATE TEMP TABLE bench_made (certificate uuid, original int, number text, sha1 text)
+"""
+_KEYS = """
+INSERT INTO certificates_certificatekey (id, tenant_id, certificate_id, kind, key)
+SELECT uuidv7(), c.tenant_id, c.id, k.kind,
+       CASE WHEN k.kind = 'serial' THEN c.serial
+            WHEN k.kind <> 'fingerprint' THEN replace(k.key, %(place)s, m.number)
+            WHEN length(k.key) = 64 THEN c.fingerprint ELSE m.sha1 END
+  FROM bench_made m JOIN certificates_certificate c ON c.id = m.certificate JOIN bench_key k ON k.original = m.original
+"""
 
 _REVOCATIONS = """
 INSERT INTO certificates_revocation (id, tenant_id, authority_id, shard_id, serial, certificate_id, reason, at, by)

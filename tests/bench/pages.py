@@ -24,6 +24,7 @@ from portal.demo.postgresql import OWNER, SUPERUSER, PostgreSQL
 from portal.demo.surroundings import Surroundings
 from tests.bench import readings
 from tests.bench.crowding import Crowd
+from tests.bench.told import Line, show
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SIZES = (100_000, 1_000_000)
@@ -106,24 +107,25 @@ class Library:
 
 def _made_by() -> str:
     """A digest of everything that decides what the databases hold."""
-    files = [*ROOT.glob("*/**/migrations/*.py"), *Path(__file__).parent.glob("crowd*.py")]
+    files = [*ROOT.glob("*/**/migrations/*.py"), *Path(__file__).parent.glob("crowd*.py"), ROOT / "tests" / "bulk.py"]
     content = b"".join(file.read_bytes() for file in sorted(files) if ".venv" not in file.parts)
     return hashlib.sha256(content).hexdigest()
 
 
-def measure(var: Path, runs: int, sizes: tuple[int, ...] = SIZES) -> None:
-    """Print what every page takes at every size."""
+def measure(var: Path, runs: int, sizes: tuple[int, ...] = SIZES) -> bool:
+    """Print what every page takes at every size; return whether all of them meet their goal."""
+    met = True
     with Library(var) as library:
         for size in sizes:
             library.fill(size)
-        told = {size: library.read(size, runs) for size in sizes}
-    head = "".join(f"{f'{size:,}':>22}" for size in sizes)
-    print(f"\n{'':42}{head}\n{'milliseconds':42}{'   p50    p95    CPU' * len(sizes)}")
-    for name in told[sizes[-1]][0]:
-        figures = [told[size][0].get(name) for size in sizes]
-        row = "".join(f"{one['p50']:8.1f}{one['p95']:7.1f}{one['cpu']:7.1f}" if one else " " * 22 for one in figures)
-        late = "" if all(one is None or one["p95"] <= GOAL for one in figures) else "   over the goal"
-        print(f"{name:42}{row}{late}")
-    for size in sizes:
-        _figures, server, others = told[size]
-        print(f"{size:,}: {server:.1f} s of CPU by PostgreSQL; others had {others:.0%} of the machine.")
+        for size in sizes:
+            figures, server, others = library.read(size, runs)
+            bare = figures.pop("SELECT 1")
+            lines = [
+                Line(name, one["p95"], GOAL, median=one["p50"], cpu=one["cpu"], limit=f"SELECT 1: {bare['p95']:.1f}")
+                for name, one in figures.items()
+            ]
+            title = f"{size:,} certificates; milliseconds of a page, the 95th percentile of {runs} measured."
+            met = show(title, lines) and met
+            print(f"PostgreSQL took {server:.1f} s of CPU; others had {others:.0%} of the machine.")
+    return met

@@ -72,7 +72,7 @@ def _taken(look: Callable[[], None], runs: int) -> dict[str, float]:
 
 def _pages() -> Iterator[tuple[str, Client, Callable[[int], str]]]:
     acme = Tenant.objects.get(slug="acme")
-    petra, vera = (_signed_in(short) for short in ("petra", "vera"))
+    petra, vera, ada, olu = (_signed_in(short) for short in ("petra", "vera", "ada", "olu"))
     known = _Known(acme)
     for who, client in (("everybody's", vera), ("her own", petra)):
         for what, query in known.lists(everybodys=client is vera).items():
@@ -82,8 +82,29 @@ def _pages() -> Iterator[tuple[str, Client, Callable[[int], str]]]:
     yield "certificate", vera, lambda number: f"/t/acme/certificates/{known.certificates[number % 200].pk}/"
     yield "home, everybody's", vera, lambda _number: "/t/acme/"
     yield "home, her own", petra, lambda _number: "/t/acme/"
+    for what, (client, address) in _others(vera, ada, olu).items():
+        yield what, client, lambda _number, address=address: address
     yield "wizard step", petra, lambda _number: f"/t/acme/requests/{known.draft.pk}/key/"
     yield "request's page", vera, lambda number: f"/t/acme/requests/{known.completed[number % 50].pk}/"
+
+
+def _others(auditor: Client, administrator: Client, operator: Client) -> dict[str, tuple[Client, str]]:
+    """The lists that are not of certificates or requests."""
+    acme = "/t/acme"
+    return {
+        "people": (administrator, f"{acme}/people/"),
+        "people: search": (administrator, f"{acme}/people/?q=person 19"),
+        "journal: newest": (auditor, f"{acme}/journal/"),
+        "journal: oldest": (auditor, f"{acme}/journal/?sort=oldest"),
+        "journal: one kind of deed": (auditor, f"{acme}/journal/?deed=request:complete"),
+        "journal: by the portal itself": (auditor, f"{acme}/journal/?who=portal"),
+        "journal: words that no line has": (auditor, f"{acme}/journal/?words=nobody-wrote-this"),
+        "policies": (administrator, f"{acme}/policies/"),
+        "profiles": (administrator, f"{acme}/profiles/"),
+        "operator: tenants": (operator, "/platform/tenants/"),
+        "operator: authorities": (operator, "/platform/authorities/"),
+        "operator: overview": (operator, "/platform/"),
+    }
 
 
 def _signed_in(short: str) -> Client:

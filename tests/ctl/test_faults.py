@@ -65,10 +65,9 @@ def test_a_portal_that_stays_away_ends_with_its_own_code(wire: Wire, sits: SignI
 
 
 def test_an_address_where_nobody_listens(tmp_path: Path, acme: Tenant, petra: User) -> None:
-    terminal = Terminal(tmp_path, _environment("http://127.0.0.1:9", acme, petra))
-    gone = terminal.start("whoami", "--json")
-    gone.terminate()
-    gone.wait()
+    gone = Terminal(tmp_path, _environment("http://127.0.0.1:9", acme, petra)).run("whoami", "--json")
+    assert (gone.code, gone.error["code"]) == (8, "unreachable")
+    assert "6 tries: Connection refused" in gone.error["title"]
 
 
 def _environment(url: str, tenant: Tenant, person: User, *scopes: str) -> dict[str, str]:
@@ -86,6 +85,13 @@ def test_the_environment_is_enough_and_leaves_nothing(
     assert half.run("list").code == 2
 
 
+def test_a_token_is_no_option(wire: Wire, tmp_path: Path, petra: User, acme: Tenant) -> None:
+    terminal = Terminal(tmp_path, _environment(wire.origin, acme, petra))
+    assert terminal.run("list", "--from-environment", "cpt_x").code == 2
+    assert terminal.run("login", wire.origin, "acme", "--from-environment", "cpt_x").code == 2
+    assert wire.sent == []
+
+
 def test_a_token_that_is_over_is_not_allowed(sits: SignIn, petra: User, acme: Tenant) -> None:
     terminal = sits(petra, acme)
     with acting_for(acme.pk):
@@ -99,7 +105,7 @@ def test_a_scope_that_is_missing_is_named(sits: SignIn, petra: User, acme: Tenan
     terminal = sits(petra, acme, "certificates:read")
     refused = terminal.run(*ASK)
     assert (refused.code, refused.error["code"]) == (5, "token-may-not")
-    assert "requests:make" in refused.error["detail"]
+    assert "requests:make" in refused.error["title"]
     with acting_for(acme.pk):
         assert not CertificateRequest.objects.exists()
 

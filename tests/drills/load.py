@@ -95,6 +95,7 @@ class Looks:
 
     browser: Browser
     pages: tuple[str, ...]
+    accepts: tuple[str, ...] = ("text/html", "application/json")
     answers: list[tuple[str, Answer]] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -111,6 +112,6 @@ class Looks:
     def _look(self) -> None:
         while not self._over.is_set():
             for page in self.pages:
-                for accept in ("text/html", "application/json"):
+                for accept in self.accepts:
                     self.answers.append((accept, self.browser.get(page, accept)))
             self._over.wait(0.2)

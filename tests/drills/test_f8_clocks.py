@@ -272,7 +272,7 @@ def scene(owner, acme, petra, settings) -> Scene:
     return Scene(owner, acme, petra, settings)
 
 
-@pytest.mark.drill("F8", goal="20 of 20 cases are decided right")
+@pytest.mark.drill("F8", goal="22 of 22 cases are decided right")
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_decided_by_the_databases_clock(drill, scene, case):
     CASES[case](scene)

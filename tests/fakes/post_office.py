@@ -16,7 +16,7 @@ TAKES, REFUSES, HANGS = "takes", "refuses", "hangs"
 DROPS_AFTER_DATA, DROPS_BEFORE_DATA = "takes it and drops the line", "drops the line"
 BUSY, NO = "451 come back later", "554 not here"
 WAYS = (REFUSES, BUSY, DROPS_AFTER_DATA, NO, DROPS_BEFORE_DATA, HANGS)
-"""To fail.  After `DROPS_AFTER_DATA` the server has the mail and the sender cannot know; after the others nobody has it.
+"""To fail.  After `DROPS_AFTER_DATA` the server has the mail and its sender cannot know; after the others nobody has.
 The last one takes seconds."""
 
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 from celery import Celery
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, ProgrammingError, connection, transaction
 
 from portal.demo.child import wait_until
 from portal.foundation import clock
@@ -636,3 +636,25 @@ def test_what_was_done_a_month_ago_is_forgotten_and_nothing_else(db, acme):
     with serving("relay"):
         assert forget_what_is_done() == 1
     assert set(Errand.objects.values_list("pk", flat=True)) == {fresh.pk, parked.pk}
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, DatabaseError])
+def test_a_database_that_goes_away_ends_the_shift_and_nothing_else(promise, monkeypatch, error):
+    promised = promise(does_it)
+
+    def gone(*_args: object) -> None:
+        raise error("server closed the connection unexpectedly")
+
+    with monkeypatch.context() as outage, serving("messages"):
+        outage.setattr(drain, "claim", gone)
+        assert drain.drain("messages") == 0
+    assert worked(promised).done_at is not None
+
+
+def test_a_statement_that_is_wrong_is_no_outage(monkeypatch):
+    def wrong(*_args: object) -> None:
+        raise ProgrammingError("no such column")
+
+    monkeypatch.setattr(drain, "claim", wrong)
+    with serving("messages"), pytest.raises(ProgrammingError):
+        drain.drain("messages")

@@ -5,8 +5,11 @@ from functools import cache
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.errors import DeadlockDetected
 
 from tests.plugins.services import superuser_url
+
+ATTEMPTS = 3
 
 _TABLES = """
     SELECT c.relname,
@@ -30,8 +33,15 @@ class Slate:
             self._batch = "; ".join(self._statements(cursor, tables))
 
     def wipe(self) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(self._batch)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._connection.cursor() as cursor:
+                    cursor.execute(self._batch)
+            except DeadlockDetected:  # a worker of the journeys, let go on a moment ago, writes to the same rows
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return
 
     def _statements(self, cursor: psycopg2.extensions.cursor, tables: Sequence[tuple[str, list[str]]]) -> list[str]:
         statements = []

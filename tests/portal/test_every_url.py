@@ -276,7 +276,7 @@ TABLE = {
     "token-new": Row(
         MEMBERS, get=(302, 302, 404, 404, 200, 200, 200, 200), post=(302, 302, 404, 404, 422, 422, 422, 422)
     ),
-    # before the password was shown there is nothing at this: tests/portal/test_tokens.py has the rest
+    # before the password was shown there is nothing at this: tests/api/test_tokens.py has the rest
     "token-code": Row(
         MEMBERS, get=(302, 302, 404, 404, 302, 302, 302, 302), post=(302, 302, 404, 404, 302, 302, 302, 302)
     ),

@@ -116,7 +116,7 @@ def front(tmp_path_factory) -> Iterator[Front]:
     rights = " user root;" if os.geteuid() == 0 else ""
     nginx = Child(
         "nginx",
-        ["/usr/sbin/nginx", "-c", configured(folder, plain, tls), "-g", f"daemon off;{rights}"],
+        ["/usr/sbin/nginx", "-e", "stderr", "-c", configured(folder, plain, tls), "-g", f"daemon off;{rights}"],
         bare_environment(),
         folder / "nginx.log",
     )
@@ -140,7 +140,7 @@ def is_up(front: Front) -> bool:
 
 
 def test_nginx_takes_the_configuration_without_a_word_of_doubt(front):
-    command = ["/usr/sbin/nginx", "-t", "-q", "-c", front.folder / "nginx.conf"]
+    command = ["/usr/sbin/nginx", "-e", "stderr", "-t", "-q", "-c", front.folder / "nginx.conf"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

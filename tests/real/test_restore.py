@@ -15,12 +15,14 @@ import psycopg2
 import pytest
 from cryptography import x509
 
+from lifecycle.authorities.models import CertificateAuthority
 from portal.demo.child import Child, bare_environment, wait_until
 from portal.demo.embedded import NameServer, Redis, SoftHsm
 from portal.demo.places import Places
 from portal.demo.postgresql import SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command
 from portal.demo.surroundings import Surroundings
+from portal.foundation.tenancy.context import acting_for
 from tests.foundation.notarised import entered_key, sign, tell
 from tests.plugins.services import ROOT, superuser_url, surroundings
 from tests.world import issued, submitted
@@ -29,7 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 _FENCES = """
     SELECT 'table', relname, relrowsecurity::text, relforcerowsecurity::text, pg_get_userbyid(relowner),
-           ARRAY(SELECT right_of::text FROM unnest(coalesce(relacl, acldefault('r', relowner))) AS right_of ORDER BY 1)::text
+           ARRAY(SELECT each::text FROM unnest(coalesce(relacl, acldefault('r', relowner))) AS each ORDER BY 1)::text
       FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     UNION ALL SELECT 'policy', policyname, tablename, roles::text, qual, with_check FROM pg_policies
     UNION ALL SELECT 'trigger', tgname, tgrelid::regclass::text, pg_get_triggerdef(oid), '', ''
@@ -66,6 +68,9 @@ class Elsewhere:
     backup: Path
     anchors: Path
     url: str
+
+    def is_sealed(self) -> bool:
+        return asked(self.url, "SELECT count(*) FROM audit_unsealed") == [(0,)]
 
     def shell(self, block: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a block of the page as `tool` would, with PostgreSQL's programs at hand."""
@@ -122,32 +127,37 @@ def backup_url(owner) -> Iterator[str]:
 def test_what_is_restored_is_whole_and_issues_the_next_certificate(acme, petra, elsewhere, backup_url):
     before = issued(petra, acme)
     waiting = submitted(petra, acme)
-    key = entered_key()
-    assert sign(acme.pk, key, elsewhere.anchors) is not None
-    back_up, restore = blocks("sh")
+    assert sign(acme.pk, entered_key(), elsewhere.anchors) is not None
+    tell(acme.pk, 1)  # a line of the last second, which is not sealed yet
+    back_up, restore, verify = blocks("sh")
 
     made = elsewhere.shell(back_up, BACKUP_URL=backup_url, TOKEN=str(tokens_of(surroundings().places)))
     assert (made.returncode, made.stderr) == (0, "")
-    assert "pg_restore" in restore
     done = elsewhere.shell(restore, SUPERUSER_URL=elsewhere.url, TOKEN=str(tokens_of(elsewhere.around.places)))
     assert done.returncode == 0, done.stderr
-    assert re.search(
-        r"^acme: \d+ rows, all as written, signed up to row \d+, 1 anchors agree$", done.stdout, re.MULTILINE
-    )
-
     assert counted(elsewhere.url) == counted(superuser_url())
     assert asked(elsewhere.url, _FENCES) == asked(superuser_url(), _FENCES)
 
-    with running(elsewhere):
-        state = f"SELECT state FROM requests_certificaterequest WHERE id = '{waiting.pk}'"
-        assert wait_until(lambda: asked(elsewhere.url, state) == [("completed",)], 90.0, every=0.2)
+    with running(elsewhere, "relay"):
+        assert wait_until(elsewhere.is_sealed, 30.0, every=0.2)
+        first = elsewhere.shell(verify)
+        assert first.returncode == 0, first.stdout
+        assert re.search(
+            r"^acme: \d+ rows, all as written, signed up to row \d+, 1 anchors agree$", first.stdout, re.MULTILINE
+        )
+        with running(elsewhere, "signing"):
+            state = f"SELECT state FROM requests_certificaterequest WHERE id = '{waiting.pk}'"
+            assert wait_until(lambda: asked(elsewhere.url, state) == [("completed",)], 90.0, every=0.2)
+        assert wait_until(elsewhere.is_sealed, 30.0, every=0.2)
+        then = elsewhere.shell(verify)
+        assert then.returncode == 0, then.stdout
+        assert rows_of_acme(then) > rows_of_acme(first), "the chain goes on where it was"
+
     [(serial, der)] = asked(
-        elsewhere.url, f"SELECT serial, der FROM certificates_certificate WHERE made_from_id = '{waiting.pk}'"
+        elsewhere.url, f"SELECT serial, der FROM certificates_certificate WHERE made_from = '{waiting.pk}'"
     )
-    issuer = x509.load_der_x509_certificate(
-        bytes(asked(elsewhere.url, "SELECT der FROM authorities_certificateauthority WHERE slug = 'issuing'"
-                    f" AND tenant_id = '{acme.pk}'")[0][0])
-    )  # fmt: skip
+    with acting_for(acme.pk):
+        issuer = CertificateAuthority.objects.get(slug="issuing").certificate
     x509.load_der_x509_certificate(bytes(der)).verify_directly_issued_by(issuer)
     assert serial != before.serial
     handed_out = "SELECT sum(handed_out) FROM authorities_crlshard"
@@ -156,49 +166,43 @@ def test_what_is_restored_is_whole_and_issues_the_next_certificate(acme, petra, 
         (before.serial,)
     ]
 
-    told = elsewhere.shell(".venv/bin/python manage.py verify_journal acme --anchors $ANCHORS")
-    assert told.returncode == 0, told.stdout
-    longer = int(re.search(r"acme: (\d+) rows", told.stdout)[1])
-    assert longer > int(re.search(r"acme: (\d+) rows", done.stdout)[1]), "the chain goes on where it was"
+
+def rows_of_acme(told: subprocess.CompletedProcess[str]) -> int:
+    return int(re.search(r"^acme: (\d+) rows", told.stdout, re.MULTILINE)[1])
 
 
 class running:  # noqa: N801 - a `with` block reads like a sentence
-    """The restored portal's relay and signing worker; the errand that waited in the dump is all they know."""
+    """A process of the restored portal; what waited in the dump is all that it knows."""
 
-    def __init__(self, elsewhere: Elsewhere) -> None:
-        around, folder = elsewhere.around, elsewhere.backup
-        commands = {
-            "relay": [sys.executable, "manage.py", "relay"],
-            "signing": worker_command("signing", "restored@localhost"),
-        }
-        self.children = [
-            Child(name, command, around.environment(name), folder / f"{name}.log", folder=ROOT)
-            for name, command in commands.items()
-        ]
+    def __init__(self, elsewhere: Elsewhere, service: str) -> None:
+        relay = [sys.executable, "manage.py", "relay"]
+        command = relay if service == "relay" else worker_command(service, "restored@localhost")
+        around = elsewhere.around
+        self.child = Child(service, command, around.environment(service), around.places.log(service), folder=ROOT)
 
     def __enter__(self) -> None:
-        for child in self.children:
-            child.start()
+        self.child.start()
 
     def __exit__(self, *_: object) -> None:
-        for child in self.children:
-            child.stop()
+        self.child.stop()
 
 
 def test_a_copy_that_lacks_what_was_signed_since_is_told_by_the_anchors(acme, elsewhere, backup_url):
     key = entered_key()
     tell(acme.pk, 3)
     sign(acme.pk, key, elsewhere.anchors)
-    back_up, restore = blocks("sh")
+    back_up, restore, verify = blocks("sh")
     token = str(tokens_of(surroundings().places))
     assert elsewhere.shell(back_up, BACKUP_URL=backup_url, TOKEN=token).returncode == 0
     tell(acme.pk, 2)
     sign(acme.pk, key, elsewhere.anchors)
 
     done = elsewhere.shell(restore, SUPERUSER_URL=elsewhere.url, TOKEN=str(tokens_of(elsewhere.around.places)))
-    assert done.returncode == 1
-    assert re.search(r"^acme: row \d+", done.stdout, re.MULTILINE), done.stdout
-    assert "cut off" in done.stdout
+    assert done.returncode == 0, done.stderr
+    told = elsewhere.shell(verify)
+    assert told.returncode == 1
+    assert re.search(r"^acme: row \d+", told.stdout, re.MULTILINE), told.stdout
+    assert "cut off" in told.stdout
 
 
 def test_without_a_role_of_its_own_no_backup_is_made(elsewhere):

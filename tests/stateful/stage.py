@@ -185,7 +185,7 @@ class Stage:
         """Seal what there is and walk on from where each chain was found whole before (I5)."""
         with serving("relay"):
             seal_everything()
-            for pk in (*(tenant.pk for tenant in self.tenants.values()), PLATFORM):
+            for pk in self.touched:
                 with acting_for(pk):
                     walk = self._sealed.get(pk) or Walk.behind(0)
                     while walk.step():

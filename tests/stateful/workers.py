@@ -25,7 +25,7 @@ from tests.stateful.surroundings import FAULTS
 from tests.world import serving
 
 MOMENTS = ("before_reaching", "before_signing", "after_signing")
-DEATHS = st.one_of(st.none(), st.none(), st.sampled_from(MOMENTS), st.integers(1, 24))
+DEATHS = st.one_of(st.none(), st.sampled_from(MOMENTS), st.integers(1, 16))
 """At a named moment of the conversation with the token, or at the nth statement of the errand."""
 
 MEANWHILE = st.sampled_from(["", "", "a copy", "a copy after the lease", "the owner withdraws"])
@@ -53,10 +53,10 @@ class Workers(RuleBasedStateMachine):
 
     # --- errands ---
 
-    @rule(order=st.integers(0, 5))
-    def everybody_works(self, order: int) -> None:
+    @rule(order=st.integers(0, 5), dies=DEATHS)
+    def everybody_works(self, order: int, dies: str | int | None) -> None:
         for queue in QUEUES:
-            self.work(queue, order)
+            self.work(queue, order, dies)
 
     @rule(order=st.integers(0, 5), dies=DEATHS, meanwhile=MEANWHILE)
     def signs(self, order: int, dies: str | int | None, meanwhile: str) -> None:

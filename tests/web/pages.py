@@ -27,6 +27,7 @@ from portal.demo.texts import AGREEMENT
 from portal.foundation import clock
 from portal.foundation.access import services as access
 from portal.foundation.access import tokens
+from portal.foundation.access.guards import takes_token
 from portal.foundation.access.links import address_of
 from portal.foundation.access.looks import begin_look
 from portal.foundation.access.models import Membership, User
@@ -115,7 +116,7 @@ class Visit:
 
 
 def routes() -> set[str]:
-    """The names of every route of the resolver."""
+    """The names of every route of the resolver that people may open; those for programs are in `tests/api`."""
     return set(_named(get_resolver().url_patterns))
 
 
@@ -125,7 +126,8 @@ def _named(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
             yield from _named(pattern.url_patterns)
         else:
             assert pattern.name, f"{pattern} has no name"
-            yield pattern.name
+            if not takes_token(pattern.callback):
+                yield pattern.name
 
 
 def visits(world: World) -> list[Visit]:

@@ -226,6 +226,7 @@ FORMS = (
     r"^[a-z]+(-[a-z]+)+$",  # a refusal's code
     r"^(petra|nobody)$",  # what was searched
     r"^[A-Z2-7]{4}( [A-Z2-7]{4}){7}$",  # an authenticator's secret
+    r"cpt_[\w-]{8}…",  # what may be shown of a token
     r"^[A-Z]{2}$",  # the letters of a person's mark
     r"^(acme|globex|hooli|initech)$",  # short names
     r"^(issuing|root)-\d$",  # an authority's place in addresses

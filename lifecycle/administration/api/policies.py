@@ -174,7 +174,7 @@ def _pointing_there() -> Iterator[None]:
     try:
         yield
     except PolicyUnfit as refusal:
-        refusal.faults = [  # type: ignore[attr-defined]
+        refusal.faults = [
             fault(_pointer(each.operation, each.rule.field), each.rule.slug, str(each)) for each in refusal.complaints
         ]
         raise

@@ -175,7 +175,7 @@ def _pointing_there() -> Iterator[None]:
     try:
         yield
     except ProfileUnfit as refusal:
-        refusal.faults = [  # type: ignore[attr-defined]
+        refusal.faults = [
             fault(_place(f"/{each.rule.field}"), each.rule.slug, str(each)) for each in refusal.complaints
         ]
         raise

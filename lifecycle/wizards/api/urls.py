@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lifecycle.wizards.api import certificates, requests, steps, uploads
+from lifecycle.wizards.api import certificates, requests, steps, token, uploads
 from portal.foundation.access.guards import program_guard
 from portal.foundation.access.permissions import Permission
 
@@ -11,6 +11,7 @@ REQUESTS = {"GET": Permission.REQUEST_READ}
 MAKE = {"POST": Permission.REQUEST_MAKE}
 
 urlpatterns = [
+    path("token", program_guard({"GET": Permission.TENANT_ENTER}, token.Token.as_view()), name="api-token"),
     path("certificates", program_guard(READ, certificates.CertificateList.as_view()), name="api-certificates"),
     path(
         "certificates/<uuid:pk>",

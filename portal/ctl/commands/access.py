@@ -10,7 +10,7 @@ from portal.ctl import places, showing
 from portal.ctl.examples import Command
 from portal.ctl.outcomes import usage
 from portal.ctl.places import Place
-from portal.ctl.session import Session, connected, signed_in
+from portal.ctl.session import Session, connected, from_environment, signed_in
 
 _MARK = "cpt_"
 
@@ -34,10 +34,13 @@ _MARK = "cpt_"
 )
 @click.option(
     "--ca-file",
+    envvar="PORTALCTL_CA_FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="PEM of the authorities that the portal's TLS certificate is checked with.",
 )
-@click.option("--from-environment", "token", envvar="PORTALCTL_TOKEN", hidden=True, default="")
+@click.option(
+    "--from-environment", "token", envvar="PORTALCTL_TOKEN", hidden=True, default="", callback=from_environment
+)
 @click.option("--json", "as_json", is_flag=True, help="Answer with JSON, for programs.")
 def login(url: str, tenant: str, profile: str, ca_file: Path | None, token: str, *, as_json: bool) -> None:
     """Sign in to TENANT of the portal at URL, with a token that one of its pages or commands made.

@@ -13,16 +13,14 @@ from portal.ctl.examples import Command
 from portal.ctl.outcomes import usage
 from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in
 
-_SHOWN_DIGITS = 12  # of a serial; more than `finding` needs to know it again
-
 COLUMNS = Columns(
-    ("NAME", "STATUS", "PROFILE", "ENDS", "SERIAL"),
+    ("NAME", "STATUS", "PROFILE", "ENDS", "ID"),
     lambda row: (
         row["name"],
         row["status"],
         row["profile"] or "elsewhere",
         showing.day(row["not_after"]),
-        row["serial"][:_SHOWN_DIGITS],
+        row["id"],
     ),
 )
 
@@ -59,7 +57,11 @@ def list_(session: Session, search: str, of: str | None, reach: Reach, **filters
 
 @click.command(
     cls=Command,
-    examples=("portalctl show www.demo.test", "portalctl show 5f0e1c --json", "portalctl show 6d1c2b7e-… --json"),
+    examples=(
+        "portalctl show www.demo.test",
+        "portalctl show 693b5b68e36c4a200d0e5d206f103212e9daaf9a",
+        "portalctl show 6d1c2b7e-… --json",
+    ),
 )
 @click.argument("certificate")
 @signed_in

@@ -1,0 +1,331 @@
+"""F12: what people and browsers do wrong, as scripts: each operation, with and without a code, at each bad moment.
+
+However it is gone about, each request ends once, with the certificate that its person meant:
+the key that they saw last, the name, the old certificate's end.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from cryptography import x509
+from playwright.sync_api import Locator, Page, expect
+
+from lifecycle.authorities.csr import read_csr
+from lifecycle.certificates.models import Certificate
+from lifecycle.requests.models import CertificateRequest
+from portal.foundation.access.models import User
+from portal.foundation.outbox.models import Errand
+from portal.foundation.tenancy.context import acting_for
+from portal.foundation.tenancy.models import Tenant
+from tests.drills import invariants
+from tests.journeys.hands import Mouse
+from tests.journeys.live import Portal
+from tests.journeys.test_journeys import until_ready
+from tests.world import PASSWORD, csr, filled, issued, next_policies
+
+FINAL = {"issue": "Request certificate", "rekey": "Rekey"}
+
+
+@dataclass
+class Wanted:
+    """One request in one tab, and what its person means to get."""
+
+    action: str
+    page: Page
+    draft: CertificateRequest
+    name: str
+    key: str
+    source: Certificate | None
+
+    @property
+    def here(self) -> str:
+        return f"/t/acme/requests/{self.draft.pk}/"
+
+    def at_confirm(self) -> None:
+        self.page.goto(f"{self.here}confirm/")
+        self.agree()
+
+    def agree(self) -> None:
+        if self.source is not None:
+            self.page.check("input[name=use_case][value=lost]")
+        self.page.check("input[name=consent]")
+
+    def final(self) -> Locator:
+        return self.page.get_by_role("button", name=FINAL[self.action], exact=True)
+
+    def change_the_key(self, page: Page) -> None:
+        """Give another key, in *page*."""
+        self.key = csr()
+        page.goto(f"{self.here}key/")
+        Mouse(page).write("Certificate signing request", self.key)
+        page.get_by_role("button", name="Next").click()
+        page.wait_for_url("**/confirm/")
+
+    def confirmation(self) -> Locator:
+        return self.page.get_by_role("button", name="Confirm:")
+
+
+@dataclass
+class Scene:
+    """A person at a browser, in front of a portal of real processes."""
+
+    portal: Portal
+    acme: Tenant
+    petra: User
+    surf: Callable[..., Page]
+    action: str
+    script: bool
+    wanted: list[Wanted] = field(default_factory=list)
+
+    def want(self, page: Page | None = None) -> Wanted:
+        """Begin a request for a certificate of its own name; up to its last page all is answered."""
+        page = page or self.surf(self.petra, script=self.script)
+        name, key = f"Wish {self.draft_number()}", csr()
+        source = None
+        with self.portal.nobody_works():
+            if self.action == "rekey":
+                source = issued(self.petra, self.acme, name=name)
+            draft = filled(self.petra, self.acme, name=name, csr=key, source=source)
+        self.wanted.append(Wanted(self.action, page, draft, name, key, source))
+        return self.wanted[-1]
+
+    def draft_number(self) -> int:
+        with acting_for(self.acme.pk):
+            return CertificateRequest.objects.count()
+
+    def at_the_code(self, wish: Wanted) -> str:
+        """Ask for the code; return it."""
+        self.portal.forget_mails()
+        wish.at_confirm()
+        wish.final().click()
+        wish.page.wait_for_url("**/confirmation/")
+        return self.portal.code()
+
+    def sign_in_again(self, page: Page) -> None:
+        hand = Mouse(page)
+        hand.write("User name", self.petra.email)
+        hand.write("Password", PASSWORD)
+        hand.press("button", "Sign in")
+
+
+def enter(wish: Wanted, code: str) -> None:
+    Mouse(wish.page).write("6-digit code", code)
+    wish.confirmation().click()
+
+
+# --- moments: what goes wrong -----------------------------------------------------------------------------------------
+
+
+def pressed_twice(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    wish.final().dblclick()
+
+
+def gone_back_and_pressed_again(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    wish.final().click()
+    until_ready(wish.page)
+    wish.page.go_back()
+    button = wish.page.locator(".question__on button.button--primary")
+    if button.count():  # the browser kept the page as it was
+        button.click()
+
+
+def reloaded_again_and_again(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    wish.final().click()
+    for _time in range(3):
+        wish.page.reload()
+
+
+def signed_out_before_the_last_step(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    at = wish.page.url
+    wish.page.context.clear_cookies()
+    wish.final().click()
+    told = wish.page.get_by_text("What you can do").or_(wish.page.get_by_label("Password")).first
+    expect(told).to_be_visible()
+    wish.page.goto(at)
+    scene.sign_in_again(wish.page)
+    expect(wish.page).to_have_url(at)
+    wish.agree()
+    wish.final().click()
+
+
+def pressed_in_two_tabs(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    twin = Wanted(wish.action, wish.page.context.new_page(), wish.draft, wish.name, wish.key, wish.source)
+    twin.at_confirm()
+    wish.final().click()
+    twin.final().click()
+    until_ready(twin.page)
+
+
+def two_certificates_in_two_tabs(scene: Scene) -> None:
+    one = scene.want()
+    two = scene.want(one.page.context.new_page())
+    one.at_confirm()
+    two.at_confirm()
+    two.final().click()
+    one.page.bring_to_front()
+    one.final().click()
+
+
+def another_key_in_the_other_tab(scene: Scene) -> None:
+    wish = scene.want()
+    wish.at_confirm()
+    wish.change_the_key(wish.page.context.new_page())
+    wish.page.bring_to_front()
+    wish.final().click()
+    expect(wish.page.get_by_text("This request was changed in another window.").first).to_be_visible()
+    assert scene.draft_number()
+    wish.agree()
+    wish.final().click()
+
+
+def pressed_twice_at_the_code(scene: Scene) -> None:
+    wish = scene.want()
+    code = scene.at_the_code(wish)
+    Mouse(wish.page).write("6-digit code", code)
+    wish.confirmation().dblclick()
+
+
+def gone_back_from_the_code_and_pressed_again(scene: Scene) -> None:
+    wish = scene.want()
+    code = scene.at_the_code(wish)
+    wish.page.go_back()
+    wish.agree()
+    wish.final().click()
+    wish.page.wait_for_url("**/confirmation/")
+    enter(wish, code)
+
+
+def signed_out_at_the_code(scene: Scene) -> None:
+    wish = scene.want()
+    code = scene.at_the_code(wish)
+    at = wish.page.url
+    wish.page.context.clear_cookies()
+    wish.page.goto(at)
+    scene.sign_in_again(wish.page)
+    expect(wish.page).to_have_url(at)
+    enter(wish, code)
+
+
+def sent_again_after_the_code(scene: Scene) -> None:
+    """Back from the finished request to the window with the code, and the same code once more."""
+    wish = scene.want()
+    code = scene.at_the_code(wish)
+    at = wish.page.url
+    enter(wish, code)
+    until_ready(wish.page)
+    wish.page.go_back()
+    if wish.page.url == at and wish.confirmation().count():
+        enter(wish, code)
+    wish.page.goto(at)
+    until_ready(wish.page)
+
+
+def another_key_after_the_code_was_sent(scene: Scene) -> None:
+    """The code was for the old key, so it confirms nothing any more (0.R35)."""
+    wish = scene.want()
+    code = scene.at_the_code(wish)
+    wish.change_the_key(wish.page.context.new_page())
+    wish.page.bring_to_front()
+    Mouse(wish.page).write("6-digit code", code)
+    wish.confirmation().click()
+    wish.page.wait_for_load_state()
+    with acting_for(scene.acme.pk):
+        assert CertificateRequest.objects.get(pk=wish.draft.pk).is_draft
+    enter(wish, scene.at_the_code(wish))
+
+
+def codes_in_two_tabs(scene: Scene) -> None:
+    """Each code is for its own certificate: the other one's is a wrong one."""
+    one = scene.want()
+    two = scene.want(one.page.context.new_page())
+    for_one, for_two = scene.at_the_code(one), scene.at_the_code(two)
+    if for_one != for_two:  # one in a million
+        enter(one, for_two)
+        expect(one.page.get_by_text("This is not the code that we sent to you last.").first).to_be_visible()
+    enter(two, for_two)
+    until_ready(two.page)
+    one.page.bring_to_front()
+    enter(one, for_one)
+
+
+Moment = Callable[[Scene], None]
+PLAIN: tuple[Moment, ...] = (
+    pressed_twice, gone_back_and_pressed_again, reloaded_again_and_again, signed_out_before_the_last_step,
+    pressed_in_two_tabs, two_certificates_in_two_tabs, another_key_in_the_other_tab,
+)  # fmt: skip
+GUARDED: tuple[Moment, ...] = (
+    pressed_twice_at_the_code, gone_back_from_the_code_and_pressed_again, signed_out_at_the_code,
+    sent_again_after_the_code, another_key_after_the_code_was_sent, codes_in_two_tabs,
+)  # fmt: skip
+WITHOUT_SCRIPT = (pressed_twice, gone_back_and_pressed_again, signed_out_before_the_last_step, codes_in_two_tabs)
+
+SCRIPTS: list[tuple[Moment, str, bool]] = [
+    *((moment, action, True) for moment in (*PLAIN, *GUARDED) for action in FINAL),
+    *((moment, "rekey", False) for moment in WITHOUT_SCRIPT),
+]
+FEW = [
+    (sent_again_after_the_code, "rekey", True), (two_certificates_in_two_tabs, "rekey", True),
+    (another_key_in_the_other_tab, "issue", True), (pressed_twice, "issue", False),
+]  # fmt: skip
+
+
+@pytest.mark.rule("0.R30")
+@pytest.mark.drill("F12", goal="30 of 30 scripts end right")
+def test_whatever_goes_wrong_in_the_browser_each_request_ends_once_and_right(
+    drill, portal, owner, world, acme, petra, surf
+):
+    assert len(SCRIPTS) == 30
+    chosen = SCRIPTS if drill.times(0, soak=1) else FEW
+    right = 0
+    for moment, action, script in chosen:
+        factor = {"factor": "email-code", "factor_settings": {"sends_per_hour": 60}} if moment in GUARDED else {}
+        next_policies(acme, **(factor or {"factor": "", "factor_settings": {}}))
+        scene = Scene(portal, acme, petra, surf, action, script)
+        try:
+            moment(scene)
+            for wish in scene.wanted:
+                wish.page.bring_to_front()
+                until_ready(wish.page)
+                _is_right(wish)
+        except Exception as wrong:
+            seen = [f"{wish.page.url}: {wish.page.locator('h1').all_inner_texts()}" for wish in scene.wanted]
+            wrong.add_note(f"{moment.__name__}, {action}, {'with' if script else 'without'} script; {seen}")
+            raise
+        scene.wanted[0].page.context.close()
+        right += 1
+    invariants.at_rest(owner)
+    drill.measured(scripts=f"{right}/{len(chosen)}")
+
+
+def _is_right(wish: Wanted) -> None:
+    """One request, one errand, one certificate; and of all that one could get wrong, nothing is."""
+    expect(wish.page.locator("h1")).to_contain_text(wish.name)
+    with acting_for(wish.draft.tenant_id):
+        made: Any = Certificate.objects.get(made_from=wish.draft.pk)
+        errands = Errand.objects.filter(task__endswith="execute_request", args__0=str(wish.draft.pk)).count()
+        if wish.source is not None:
+            assert Certificate.objects.filter(predecessor=wish.source).count() == 1
+            assert CertificateRequest.objects.filter(predecessor=wish.source).count() == 1
+            assert made.not_after == wish.source.not_after
+    assert errands == 1
+    [common_name] = x509.load_der_x509_certificate(bytes(made.der)).subject.get_attributes_for_oid(
+        x509.NameOID.COMMON_NAME
+    )
+    assert common_name.value == wish.name
+    assert made.spki_sha256 == read_csr(wish.key).spki_fingerprint
+    links = wish.page.locator(f'main a[href*="/certificates/{made.pk}/"]')
+    expect(links.first).to_be_attached()
+    assert re.search(str(made.pk), wish.page.content())
