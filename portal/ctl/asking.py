@@ -54,11 +54,13 @@ def consent(session: Session, step: Detail, *, given: bool) -> None:
             "Nothing is done without your consent, and nobody is there to give it.",
             "Say --agree, which consents to the operation and to the subscriber agreement.",
         )
+    click.echo(err=True)
     for change in step["changes"]:
-        session.say(f"  {change['label']}: {change['before']} → {change['after']}")
+        session.say(f"{change['label']}: {change['before']} → {change['after']}")
     agreement = step["agreement"]
     if agreement:
-        session.say(f"\n{agreement['title']}, version {agreement['version']}")
+        click.echo(err=True)
+        session.say(f"{agreement['title']}, version {agreement['version']}")
         for paragraph in agreement["paragraphs"]:
             click.echo(f"\n{click.wrap_text(paragraph, 80)}", err=True)
     [label] = [field["label"] for field in step["fields"] if field["name"] == "consent"] or ["Do you agree?"]

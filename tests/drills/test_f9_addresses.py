@@ -56,7 +56,8 @@ SAID: dict[str, dict[str, str]] = {
 """What has to be posted for an effect, where the table's own payload only has to be refused."""
 
 LAST = (
-    "person-act", "platform-tenant-deed, a look", "platform-look-end", "platform-tenant-deed", "sessions-end", "sign-out",
+    "person-act", "platform-tenant-deed, a look", "platform-look-end", "platform-tenant-deed",
+    "sessions-end", "sign-out",
 )  # fmt: skip
 """What takes a seat, a session or a whole tenant away comes after what needs them."""
 

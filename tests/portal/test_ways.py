@@ -1,11 +1,11 @@
-"""The table of ways is what there is: routes, operations, commands, transitions; and the page says what the table says."""
+"""The table of ways is what there is: routes, operations, commands, transitions; and its page is up to date."""
 
 from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from lifecycle.requests.kinds import MEANING
 from lifecycle.requests.states import LIFE, Event
-from portal.ctl.main import main
+from portal.ctl.main import cli
 from portal.management.commands.ways_page import PAGE, page
 from portal.management.ways import COMMANDS, WAYS, rows
 
@@ -27,7 +27,7 @@ def test_a_cell_names_what_there_is_or_its_row_says_why_not():
             continue
         assert way.page in get_resolver().reverse_dict, deed
         assert way.operation in operations, deed
-        assert way.command in main.commands, deed
+        assert way.command in cli.commands, deed
 
 
 def test_what_people_can_do_to_a_request_is_not_left_to_workers():

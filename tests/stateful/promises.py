@@ -143,7 +143,9 @@ class Witness:
 
 _TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
- WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('outbox_errand') ORDER BY 1"""
+ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' ORDER BY 1"""
+
+_NEWEST = "count(*), max(xmin::text::bigint)"
 
 
 class Prints:
@@ -153,7 +155,7 @@ class Prints:
         self._owner = owner
         owner.execute(_TABLES)
         self._query = " UNION ALL ".join(
-            f"SELECT tenant_id::text, '{table}', count(*), max(xmin::text::bigint) FROM {table} GROUP BY 1"
+            f"SELECT coalesce(tenant_id::text, ''), '{table}', {_NEWEST} FROM {table} GROUP BY 1"
             for (table,) in owner.fetchall()
         )
 
