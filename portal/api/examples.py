@@ -9,8 +9,8 @@ from portal.config import config
 _ID = "01a1fed7-1482-7cd0-9c46-f3f279d6b0db"
 
 
-def curl(path: str, method: str, asked: dict[str, Any], body: dict[str, Any]) -> str:
-    """Write the call of one operation; *asked* are its parameters by their names, *body* is its schema or empty."""
+def curl(path: str, method: str, asked: dict[str, Any], body: Any) -> str:
+    """Write the call of one operation; *asked* are its parameters by their names, *body* is None where there is none."""
     for name, parameter in asked.items():
         if parameter["in"] == "path":
             value = "acme" if name == "tenant" else str(least(parameter["schema"]))
@@ -21,8 +21,8 @@ def curl(path: str, method: str, asked: dict[str, Any], body: dict[str, Any]) ->
         lines.append('-H "Idempotency-Key: $(uuidgen)"')
     if asked.get("If-Match", {}).get("required"):
         lines.append("-H 'If-Match: \"the ETag of what you read\"'")
-    if body:
-        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(least(body), ensure_ascii=False)}'"]
+    if body is not None:
+        lines += ["-H 'Content-Type: application/json'", f"-d '{json.dumps(body, ensure_ascii=False)}'"]
     return " \\\n  ".join(lines)
 
 

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from portal.api.document import document, named_by, resolved
-from portal.api.examples import curl
+from portal.api.examples import curl, least
 from portal.config import config
 from portal.foundation.access.permissions import Permission, roles_with
 from portal.foundation.access.scopes import SCOPES
@@ -140,7 +140,9 @@ def _with_gaps(template: Any) -> str:
 
 def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
     asked = {parameter["name"]: parameter for parameter in operation["parameters"]}
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    said = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body = said.get("schema", {})
+    examples = [each["value"] for each in said.get("examples", {}).values()]
     return Operation(
         id=operation["operationId"],
         method=method.upper(),
@@ -153,7 +155,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> Operation:
         body=_fields(resolved(body)),
         body_of=named_by(body),
         answers=tuple(_answer(status, answer) for status, answer in sorted(operation["responses"].items())),
-        curl=curl(path, method, asked, body),
+        curl=curl(path, method, asked, examples[0] if examples else least(body) if body else None),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from portal.ctl import showing
 from portal.ctl.outcomes import Failure, Outcome, Refused, usage
 from portal.ctl.session import Session
 
@@ -62,7 +63,7 @@ def consent(session: Session, step: Detail, *, given: bool) -> None:
         click.echo(err=True)
         session.say(f"{agreement['title']}, version {agreement['version']}")
         for paragraph in agreement["paragraphs"]:
-            click.echo(f"\n{click.wrap_text(paragraph, 80)}", err=True)
+            click.echo(f"\n{click.wrap_text(showing.plain(paragraph), 80)}", err=True)
     [label] = [field["label"] for field in step["fields"] if field["name"] == "consent"] or ["Do you agree?"]
     if not click.confirm(f"\n{label}", err=True):
         raise Failure(Outcome.REFUSED, "Nothing was done: you did not agree.")

@@ -158,11 +158,11 @@ def not_permitted(detail: Detail, left: list[Detail]) -> Failure:
     for name in left:
         lines.append(f"{name['name']}: {name['said']} {name['next_step']}".rstrip())
         if name["publish"]:
-            lines.append(f"  would do: {name['publish']}")
+            lines.append(f"{name['name']} would do with: {name['publish']}")
     failure = Failure(
         Outcome.REFUSED,
         f"{len(left)} of the names cannot have a certificate of this authority now.",
-        "\n  ".join(lines),
+        "\n".join(lines),
         code="names-not-verified",
         facts={"request": detail["id"], "number": detail["number"], "domains": left},
     )

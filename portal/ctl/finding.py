@@ -22,7 +22,8 @@ def certificate(api: "Api", word: str) -> dict[str, Any]:
     if _is_id(word):
         return dict(api.get("certificates", word))
     digits = _hex(word)
-    rows = api.get("certificates", q=digits if _SERIAL.fullmatch(digits) else word, limit=_MOST)["results"]
+    pages = api.pages("certificates", q=digits if _SERIAL.fullmatch(digits) else word, limit=_MOST)
+    rows = [row for page in pages for row in page["results"]]
     meant = [row for row in rows if _is_meant(row, word)]
     if not meant:
         known = sorted({row["name"] for row in rows})[:5]

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from portal.ctl import showing
+
 
 class Outcome(IntEnum):
     """What a script may decide by; a code keeps its meaning."""
@@ -65,7 +67,7 @@ class Failure(click.ClickException):
         if as_json:
             click.echo(json.dumps({"error": self.plain}, indent=2, ensure_ascii=False), err=True)
             return
-        first, *rest = self.lines
+        first, *rest = [showing.plain(part) for line in self.lines for part in line.splitlines()]
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {first}", err=True)
         for line in rest:
             click.echo(f"  {line}", err=True)

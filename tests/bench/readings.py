@@ -47,7 +47,7 @@ _BRACKETS = {"BEGIN", "COMMIT", "ROLLBACK"}
 def statements(log: str) -> Said:
     """Read what PostgreSQL logged of one session with `log_statement = all`.
 
-    BEGIN and COMMIT are no queries; a query outside them is a commit of its own.
+    BEGIN and COMMIT are no queries; what writes outside them is a commit of its own, and what reads leaves none.
     """
     kinds: Counter[str] = Counter()
     commits, inside = 0, False
@@ -59,7 +59,7 @@ def statements(log: str) -> Said:
             commits += said.upper() == "COMMIT"
             inside = said.upper() == "BEGIN"
             continue
-        commits += not inside
+        commits += not inside and not said.upper().startswith("SELECT")
         kinds[_kind(said)] += 1
     return Said(kinds.total(), commits, kinds)
 

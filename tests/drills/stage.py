@@ -28,7 +28,7 @@ from portal.demo.supervisor import worker_command
 from portal.demo.surroundings import Surroundings
 from portal.foundation.access.models import User
 from tests.fakes.spy import Spy
-from tests.plugins.services import FOLDER, ROOT, TESTER, process, superuser_url, surroundings
+from tests.plugins.services import FOLDER, ROOT, TESTER, process, surroundings
 
 READY_SECONDS = 60.0
 
@@ -241,7 +241,3 @@ def _own_places(name: str) -> Iterator[Places]:
         yield Places(base)
     finally:
         shutil.rmtree(base, ignore_errors=True)
-
-
-def superuser_of(server: PostgreSQL | None) -> str:
-    return server.url(SUPERUSER) if server else superuser_url()

@@ -14,11 +14,13 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import State
 from portal.demo.child import wait_until
+from portal.demo.postgresql import SUPERUSER
 from portal.foundation.tenancy.context import acting_for
 from tests.api.conftest import token_of
 from tests.drills.invariants import at_rest, hold
+from tests.drills.kills import let_every_lease_be_over
 from tests.drills.load import Load, Looks, ordered
-from tests.drills.stage import Browser, crash, own_postgresql, stage, superuser_of
+from tests.drills.stage import Browser, crash, own_postgresql, stage
 from tests.world import build
 
 pytestmark = pytest.mark.django_db
@@ -53,12 +55,12 @@ def test_postgresql_may_crash_and_come_back(drill, tmp_path):
             crash(database)
             time.sleep(outage)
             database.start()
-            with closing(psycopg2.connect(superuser_of(database))) as opened, opened.cursor() as owner:
+            with closing(psycopg2.connect(database.url(SUPERUSER))) as opened, opened.cursor() as owner:
                 opened.autocommit = True
                 hold(owner)
         back = time.monotonic()
         load.end()
-        with closing(psycopg2.connect(superuser_of(database))) as opened, opened.cursor() as owner:
+        with closing(psycopg2.connect(database.url(SUPERUSER))) as opened, opened.cursor() as owner:
             opened.autocommit = True
             if not drill.soaking:
                 let_every_lease_be_over(owner)
@@ -102,14 +104,6 @@ def assert_said_so(load: Load, *looks: Looks) -> None:
             assert json.loads(answer.text)["code"] == "come-back-later"
         else:
             assert "Try again in 10 seconds" in answer.text
-
-
-def let_every_lease_be_over(owner: Cursor) -> None:
-    """Do what waiting for half a minute would do."""
-    owner.execute("UPDATE outbox_errand SET due_at = now(), leased_until = NULL WHERE done_at IS NULL")
-    owner.execute("SET session_replication_role = replica")  # an attempt never changes, except for this
-    owner.execute("UPDATE requests_issuanceattempt SET leased_until = now() - interval '1s'")
-    owner.execute("SET session_replication_role = origin")
 
 
 def count_of(owner: Cursor, table: str) -> int:

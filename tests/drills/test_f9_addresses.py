@@ -14,11 +14,13 @@ import pytest
 from django.core import mail
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 
 from auth2fa.enrolments import secret_of
 from auth2fa.login.links import link_for
 from lifecycle.requests.models import CertificateRequest
 from portal.foundation.access.links import address_of
+from portal.foundation.access.looks import begin_look
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from tests.drills import invariants
@@ -77,6 +79,7 @@ NO_LINE = {
     "agreement-change": "is pressed below",
     "token-new": "asks for a code first, as for every second factor",
     "token-code": "comes behind a step that has no effect while the journal is shut",
+    "platform-look-end": "is pressed below, where there is a look to end",
     "profile-new": "is made by the same services as the next version of one",
     "profile-change": "is reviewed on a page before, and saved by one service with the policies'",
     "request-start, of a certificate": "a request for this certificate is begun already, by certificate-action",
@@ -137,6 +140,7 @@ def _pressed(world: World) -> dict[str, Deed]:
     invitation = invited(acme, ada, email="eve@acme.example")
     with acting_for(PLATFORM):
         link = link_for(world.people["jonas"])
+    begin_look(world.tenants["globex"], person=world.people["olu"].pk, reason="Because.", minutes=15)
     next_policies(acme, factor="email-code")
     guarded = filled(petra, acme, name="Guarded")
     next_policies(acme, factor="", approvals=1)
@@ -152,6 +156,11 @@ def _pressed(world: World) -> dict[str, Deed]:
         return page.press("Request certificate", consent=True)
 
     return {
+        "a look is ended": lambda: (
+            opened(world.people["olu"], "/platform/")
+            .visitor.post(reverse("platform-look-end", kwargs={"slug": "globex"}), {})
+            .response
+        ),
         "a request is submitted": lambda: confirm(plain).response,
         "a code is asked for": lambda: confirm(guarded).response,
         "a reviewer approves": lambda: opened(wei, f"/t/acme/requests/{judged.pk}/").press("Approve").response,

@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from portal.foundation.access.guards import MayNot, NotGuarded, Open, guard, needs
+from portal.foundation.access.guards import MayNot, NotGuarded, Open, guard, needs, takes_token
 from portal.foundation.access.models import LOCAL, Membership, User
 from portal.foundation.access.permissions import GRANTED, Permission, Role, permissions_of, roles_with
 from portal.foundation.tenancy.context import acting_for
@@ -98,15 +98,20 @@ def test_every_address_has_a_guard_and_a_name():
 
 def test_an_address_inside_a_tenant_or_the_platform_asks_for_a_permission_and_one_outside_never_does():
     for address, pattern in views():
-        inside = address.startswith(("t/<slug:tenant>/", "platform/"))
+        inside = address.startswith(("t/<slug:tenant>/", "platform/", "api/v1/t/<slug:tenant>/"))
         assert isinstance(needs(pattern.callback), Permission) is inside, address
+
+
+def test_programs_enter_at_the_api_alone_and_people_never_there():
+    for address, pattern in views():
+        assert takes_token(pattern.callback) is address.startswith("api/v1/t/<slug:tenant>/"), address
 
 
 def test_what_is_open_to_anybody_is_on_this_list_and_nothing_else_is():
     anybody = {pattern.name for _address, pattern in views() if needs(pattern.callback) is Open.ANYBODY}
     assert anybody == {
         "sign-in", "sign-out", "invitation", "password-forgotten", "password-new",
-        "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
+        "api-reference", "api-schema", "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
     }  # fmt: skip
 
 

@@ -21,13 +21,12 @@ from portal.foundation.audit import chain
 from portal.foundation.audit.models import AuditCheckpoint, AuditEvent, AuditSeal, JournalKey
 from portal.foundation.audit.signatures import fingerprint_of, is_signed
 from portal.foundation.audit.verify import verify
-from portal.foundation.outbox.drain import claim, run
+from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
-from portal.foundation.outbox.registry import vitals_of
+from portal.foundation.outbox.registry import not_ready, vitals_of
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from portal.foundation.token import token_at
-from portal.foundation.token.circuit import Circuit, Why
 from portal.notary import promises, rounds, signing, tasks
 from portal.notary.anchors import Unreadable, append, file_of, last_anchored, line_of, witnesses_in
 from portal.notary.keys import journal_key
@@ -294,28 +293,6 @@ def test_a_folder_that_cannot_be_written_makes_the_errand_wait_and_loses_no_chec
     assert [each.sequence for each in witnesses_in(file_of(anchors, acme.pk))] == [1]
 
 
-def test_a_token_that_is_away_costs_the_errand_no_try_and_nobody_takes_it_up_meanwhile(acme, key, monkeypatch):
-    tell(acme.pk, 1)
-    seal()
-    promises.promise_checkpoint(acme.pk)
-    [errand] = errands(tasks.sign_chain)
-    circuit = Circuit()
-    monkeypatch.setattr(the_token(), "circuit", circuit)
-    circuit.trouble(Why.NOT_THERE, "Nobody is there.")
-    circuit.next_try = clock.now() + timedelta(hours=1)
-
-    with serving("signing"):
-        assert claim("signing") == []
-    for _round in range(30):  # more than it has tries: it was claimed a moment before the trouble
-        done = work(errand, "signing")
-
-    assert (done.done_at, done.parked_at, done.tries) == (None, None, 0)
-    assert "Nobody is there." in done.last_error
-    circuit.next_try = clock.now()
-    assert work(done, "signing").done_at
-    assert [each.sequence for each in checkpoints(acme)] == [1]
-
-
 def test_a_line_that_is_no_checkpoint_is_said_to_be_none(tmp_path):
     (tmp_path / "anchors.jsonl").write_text('{"statement": {"sequence": 1}}\n')
     with pytest.raises(Unreadable, match="line 1 of"):
@@ -484,10 +461,13 @@ def test_a_token_that_is_away_makes_the_errand_wait(acme, key, monkeypatch):
         tasks, "token_at", lambda module, _label, pin: token_at(module, "a token that is not there", pin)
     )
     [errand] = errands(tasks.sign_chain)
-    done = work(errand, "signing")
-    assert (done.done_at, done.parked_at) == (None, None)
+    for _round in range(30):  # more than it has tries
+        done = work(errand, "signing")
+    assert (done.done_at, done.parked_at, done.tries) == (None, None, 0)
     assert done.last_error.startswith("WorldAway")
+    assert tasks.sign_chain.name in not_ready("signing")  # it is not even taken up while the token rests
     assert checkpoints(acme) == []
     monkeypatch.undo()
+    assert tasks.sign_chain.name not in not_ready("signing")
     assert work(done, "signing").done_at
     assert len(checkpoints(acme)) == 1

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -54,6 +54,9 @@ class BeginSerializer(serializers.Serializer[Any]):
         description="Begins a draft, or goes on with the one that this person left behind for the same certificate.",
         request=BeginSerializer,
         responses={201: RequestDetailSerializer},
+        examples=[
+            OpenApiExample("First", value={"kind": "issue", "profile": "desktop-signing"}, request_only=True),
+        ],
     ),
 )
 class RequestList(Listing):

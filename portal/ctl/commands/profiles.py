@@ -156,8 +156,9 @@ def show_agreement(session: Session, agreement: str, language: str, version: int
     found = session.api.get("agreements", agreement, language, *past)
 
     def for_people() -> None:
-        click.echo(f"{click.style(found['title'], bold=True)}, version {found['version']}\n")
-        click.echo(found["text"])
+        click.echo(f"{click.style(showing.plain(found['title']), bold=True)}, version {found['version']}\n")
+        for line in found["text"].splitlines():
+            click.echo(showing.plain(line))
 
     session.show(found, for_people)
 
