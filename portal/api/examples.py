@@ -10,7 +10,7 @@ _ID = "01a1fed7-1482-7cd0-9c46-f3f279d6b0db"
 
 
 def curl(path: str, method: str, asked: dict[str, Any], body: Any) -> str:
-    """Write the call of one operation; *asked* are its parameters by their names, *body* is None where there is none."""
+    """Write one call; *asked* are the parameters by their names, *body* is None where there is none."""
     for name, parameter in asked.items():
         if parameter["in"] == "path":
             value = "acme" if name == "tenant" else str(least(parameter["schema"]))

@@ -134,7 +134,7 @@ def _add_parameters(method: str, operation: dict[str, Any], *, is_read: bool) ->
         parameters.append(_HAVE)
     if method == "post":
         parameters.append(_KEY)
-    if method != "get" and (is_read or "x-if-match" in operation):
+    if "x-if-match" in operation or (is_read and method in {"put", "delete"}):
         parameters.append({**_SEEN, "required": operation.get("x-if-match") == "required"})
 
 

@@ -1,7 +1,7 @@
 """`python -m portal.demo manage …`: manage.py as the demo that runs on a folder would call it.
 
-What it needs to know, such as the name server's port, only the running demo knows.  It keeps that beside its other
-secrets, as long as it runs.
+What it needs to know, such as the name server's port, only the running demo knows.  It keeps that in a file that
+nobody else can read, as long as it runs.
 """
 
 import json
@@ -15,7 +15,7 @@ from portal.demo.places import Places, Unusable
 from portal.demo.surroundings import Surroundings
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-_NAME = "running-demo"
+_FOLDER, _NAME = "running", "environment.json"
 
 
 def let_in(around: Surroundings) -> None:
@@ -34,7 +34,7 @@ def shut_out(around: Surroundings) -> None:
 def manage(var: Path, arguments: Sequence[str]) -> NoReturn:
     """Become `manage.py` with *arguments*; raise `Unusable` where no demo runs on *var*."""
     try:
-        environment = json.loads((var.resolve() / "secrets" / _NAME).read_text())
+        environment = json.loads((var.resolve() / _FOLDER / _NAME).read_text())
     except FileNotFoundError:
         raise Unusable(f"No demo runs on {var}. Start it: make demo VAR={var}") from None
     os.chdir(_ROOT)
@@ -42,4 +42,4 @@ def manage(var: Path, arguments: Sequence[str]) -> NoReturn:
 
 
 def _path(places: Places) -> Path:
-    return places.make("secrets") / _NAME
+    return places.make(_FOLDER) / _NAME

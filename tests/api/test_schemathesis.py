@@ -32,8 +32,13 @@ CONFIGURATION = """\
 enabled = false
 
 [checks]
-positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "406", "409", "412", "422", "503"]
-negative_data_rejection.expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "503"]
+positive_data_acceptance.expected-statuses = [
+  "2xx", "304", "401", "403", "404", "406", "409", "412", "422", "428", "429", "503"
+]
+negative_data_rejection.expected-statuses = [
+  "400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "428", "429", "503"
+]
+missing_required_header.expected-statuses = ["400", "401", "403", "404", "405", "406", "422", "428"]
 
 [parameters]
 "path.tenant" = "acme"

@@ -111,7 +111,8 @@ def test_what_is_open_to_anybody_is_on_this_list_and_nothing_else_is():
     anybody = {pattern.name for _address, pattern in views() if needs(pattern.callback) is Open.ANYBODY}
     assert anybody == {
         "sign-in", "sign-out", "invitation", "password-forgotten", "password-new",
-        "api-reference", "api-schema", "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
+        "api-reference", "api-schema",
+        "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
     }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ class Caller:
 
     cookie: str = ""
     authorization: str = ""
-    client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+    client: Client = field(default_factory=Client)
 
     def ask(self, method: str, url: str, body: str = "", kind: str = "", **headers: str) -> HttpResponse:
         self.client.cookies = SimpleCookie({settings.SESSION_COOKIE_NAME: self.cookie} if self.cookie else {})

@@ -43,6 +43,9 @@ class Slate:
             else:
                 return
 
+    def close(self) -> None:
+        self._connection.close()
+
     def _statements(self, cursor: psycopg2.extensions.cursor, tables: Sequence[tuple[str, list[str]]]) -> list[str]:
         statements = []
         for name, columns in tables:

@@ -130,7 +130,7 @@ class ApiToken(TenantModel):
     somebody who finds a token can tell which one it is.
     """
 
-    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=16, db_collation="C")
     secret_sha256 = models.CharField(max_length=64, db_collation="C")

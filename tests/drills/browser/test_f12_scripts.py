@@ -233,6 +233,7 @@ def sent_again_after_the_code(scene: Scene) -> None:
     wish.page.go_back()
     if wish.page.url == at and wish.confirmation().count():
         enter(wish, code)
+        until_ready(wish.page)
     wish.page.goto(at)
     until_ready(wish.page)
 
@@ -304,7 +305,7 @@ def test_whatever_goes_wrong_in_the_browser_each_request_ends_once_and_right(
                 until_ready(wish.page)
                 _is_right(wish)
         except Exception as wrong:
-            seen = [f"{wish.page.url}: {wish.page.locator('h1').all_inner_texts()}" for wish in scene.wanted]
+            seen = [wish.page.url for wish in scene.wanted]
             wrong.add_note(f"{moment.__name__}, {action}, {'with' if script else 'without'} script; {seen}")
             raise
         scene.wanted[0].page.context.close()

@@ -1,0 +1,199 @@
+"""Every page, every method, every kind of stranger, every class of things: what nobody wrote into the table fails.
+
+The routes come from the resolver: one without a row, and a row without one, are failures.  Whatever is answered with
+a refusal has touched nothing, in any table, of any tenant.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from portal.foundation.access.guards import Open, needs, takes_token
+from portal.foundation.access.permissions import Permission, roles_with
+from tests.isolation.conftest import LOOKED, Stage
+from tests.isolation.principals import MEMBERS, ROLES, STRANGERS
+from tests.isolation.table_pages import ANYBODY, INSIDE, METHODS, OPERATOR, SIGNED_IN, TABLE, address, call, payload
+from tests.isolation.things import HERS, NOTHING, THEIRS, a_mail
+from tests.world import signed_in
+
+Call = tuple[str, str, str]  # who, method, whose things
+
+
+@pytest.fixture(autouse=True)
+def mail_there(stage: Stage) -> Iterator[None]:
+    with a_mail() as name:
+        for each in stage.things.values():
+            each["mail"] = name
+        yield
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+
+def routes() -> Iterator[URLPattern]:
+    """Those of people; the programs' are `test_api.py`'s."""
+
+    def walk(patterns: list[Any]) -> Iterator[URLPattern]:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern.url_patterns)
+            else:
+                yield pattern
+
+    return (pattern for pattern in walk(get_resolver().url_patterns) if not takes_token(pattern.callback))
+
+
+def test_every_route_has_a_row_and_every_row_a_route():
+    assert {str(route.name) for route in routes()} == {name.partition(",")[0] for name in TABLE}
+
+
+def test_every_door_is_as_wide_as_its_guard():
+    """The table was written without looking at the guards; here both are held against each other."""
+    needed = {str(route.name): needs(route.callback) for route in routes()}
+    for name, row in TABLE.items():
+        needs_it = needed[name.partition(",")[0]]
+        if not isinstance(needs_it, Permission):
+            assert row.door == {Open.ANYBODY: ANYBODY, Open.SIGNED_IN: SIGNED_IN}[needs_it], name
+        elif needs_it is Permission.PLATFORM_OPERATE:
+            assert row.door == OPERATOR, name
+        else:
+            let_in = {short for short, status in zip(MEMBERS, row.door.answers, strict=True) if status == 405}
+            assert let_in == {short for short in MEMBERS if ROLES[short] in roles_with(needs_it)}, name
+
+
+# --- the matrix -----------------------------------------------------------------------------------------------------
+
+
+def is_refused(short: str, status: int) -> bool:
+    return status >= 400 or (short in {"nobody", "ended"} and status == 302)
+
+
+def asked(stage: Stage, name: str, cell: Call) -> HttpResponse:
+    short, method, whose = cell
+    stage.calls += 1
+    return stage.browsers[short].ask(**call(name, method, stage.things[whose]))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_route_answers_everybody_as_the_table_says_and_a_refusal_has_touched_nothing(stage, name):
+    row = TABLE[name]
+    cells = [
+        (short, method, whose)
+        for whose in row.classes
+        for method in METHODS
+        for short in STRANGERS
+        if whose == HERS or row.takes(method)
+    ]
+    expected = {(short, method, whose): row.answer(short, method, whose) for short, method, whose in cells}
+    silent = [cell for cell in cells if is_refused(cell[0], expected[cell]) or cell[1] != "POST"]
+    answers = {}
+    with stage.untouched():
+        for cell in silent:
+            if cell[0] != "looking":
+                answers[cell] = asked(stage, name, cell).status_code
+    with stage.untouched(but=LOOKED):
+        for cell in silent:
+            if cell[0] == "looking":
+                answers[cell] = asked(stage, name, cell).status_code
+    for cell in cells:
+        if cell not in answers:
+            with stage.taken_back():
+                answers[cell] = asked(stage, name, cell).status_code
+    assert {cell: (told, expected[cell]) for cell, told in answers.items() if told != expected[cell]} == {}
+
+
+# --- what does not exist and what is somebody else's are the same from outside --------------------------------------
+
+_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?")
+_CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
+
+
+def masked(response: HttpResponse, *words: str) -> tuple[int, bytes, str]:
+    """An answer without ids, times, tokens of forms, and *words*."""
+    body = b"".join(response.streaming_content) if response.streaming else response.content
+    headers = str(sorted((key, value) for key, value in response.items() if key not in {"X-Request-ID", "Content-Length"}))
+    for pattern in (_UUID, _TIME, _CSRF):
+        body = pattern.sub(b"*", body)
+    for word in words:
+        body, headers = body.replace(word.encode(), b"*"), headers.replace(word, "*")
+    return response.status_code, body, headers
+
+
+def looked_at(deed: Callable[[], HttpResponse], words: Mapping[str, str]) -> tuple[int, bytes, str, int]:
+    """An answer, masked, and how many queries it took."""
+    with CaptureQueriesContext(connection) as queries:
+        response = deed()
+    return *masked(response, words["profile"], words["agreement"]), len(queries)
+
+
+@pytest.mark.parametrize("short", [short for short in STRANGERS if short not in {"nobody", "ended", "looking"}])
+def test_another_tenants_thing_and_one_that_never_was_get_the_same_answer(stage, short):
+    with stage.untouched():
+        for name, row in TABLE.items():
+            for method in ("GET", "HEAD", "POST"):
+                if THEIRS in row.classes and row.takes(method):
+                    there, nowhere = (
+                        looked_at(lambda whose=whose: asked(stage, name, (short, method, whose)), stage.things[whose])
+                        for whose in (THEIRS, NOTHING)
+                    )
+                    assert there == nowhere, (method, name)
+
+
+@pytest.mark.parametrize("short", ["nobody", "ended", "olu", "petra", "ada", "sam"])
+def test_another_tenant_and_one_that_never_was_get_the_same_answer(stage, short):
+    things = stage.things[HERS]
+    with stage.untouched():
+        for name in INSIDE:
+            for method in ("GET", "POST", "DELETE"):
+                answers = []
+                for tenant in ("globex", "never-was", "platform"):
+                    stage.calls += 1
+                    answers.append(masked(stage.browsers[short].ask(**call(name, method, things, tenant)), tenant))
+                assert answers[0] == answers[1] == answers[2], (method, name)
+                assert answers[0][0] == (302 if short in {"nobody", "ended"} else 404)
+
+
+def test_an_authority_of_a_tenant_that_never_was_and_one_that_the_tenant_does_not_have_look_alike(stage):
+    nobody = stage.browsers["nobody"]
+    paths = ("acme/none-1", "none/issuing-1", "acme/issuing-2")
+    answers = [masked(nobody.ask("GET", f"/pki/{path}.cer")) for path in paths]
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0][0] == 404
+
+
+def test_the_certificate_of_an_authority_is_its_own_whatever_tenant_was_looked_at_before(stage):
+    nobody = stage.browsers["nobody"]
+    first, second = (nobody.ask("GET", f"/pki/{slug}/issuing-1.cer").content for slug in ("acme", "globex"))
+    assert first != second
+    assert b"Acme Industries" in first
+    assert b"Globex" in second
+
+
+# --- forms ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_form_is_taken_that_did_not_come_from_a_page_of_the_session(stage):
+    """Cross-site request forgery: no token, no deed, whoever is signed in."""
+    client = signed_in(Client(enforce_csrf_checks=True), stage.world.people["petra"])
+    with stage.untouched():
+        for name in TABLE:
+            said = call(name, "POST", stage.things[HERS])
+            answer = client.generic("POST", said["url"], said["body"], said["kind"])
+            assert answer.status_code == 403, name
+            assert b"not-asked-here" in answer.content
+
+
+def test_only_post_changes_anything(stage):
+    """A GET, even with a form's fields in its query, is safe."""
+    client = signed_in(Client(), stage.world.people["petra"])
+    for name in TABLE:
+        with stage.untouched():
+            client.get(address(name, stage.things[HERS]), payload(name, stage.things[HERS]))
