@@ -6,7 +6,7 @@ VAR ?= var
 bin := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test check soak bench format lock install install-test front-end
+.PHONY: help demo demo-reset test check soak bench pictures format lock install install-test front-end
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ soak: install-test front-end  ## every fault as often as docs/reliability.md pro
 
 bench: install-test  ## what one issuance costs, and a page with a million certificates (docs/performance.md)
 	@exec $(bin)/python -m tests.bench $(ARGS)
+
+pictures: install-test front-end  ## walk through docs/tutorial.md in a demo of its own, and take its pictures anew
+	@exec $(bin)/python -m tests.tutorial
 
 format:  ## let ruff put the code into shape
 	$(bin)/ruff check --fix

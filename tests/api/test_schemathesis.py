@@ -4,6 +4,7 @@ What it may not find: an answer that the document does not describe, an accident
 refused for anything but a rule, something that a stranger may.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -122,7 +123,8 @@ def there_is(found: dict[str, dict[str, str]]) -> str:
 def test_schemathesis_finds_nothing_on_its_walks(world, acme, address, drill, tmp_path):
     secret = token_of(world.people["petra"], acme)
     issued(world.people["petra"], acme)
-    found, report = run(address, secret, tmp_path, CONFIGURATION, "stateful", drill.times(5, soak=200))
+    found, report = run(address, secret, tmp_path, CONFIGURATION, "stateful", drill.times(10, soak=200))
+    Path("/tmp/st-report.txt").write_text(report)
     assert found == 0, report
     with acting_for(acme.pk):
         walked = AuditEvent.objects.filter(facts__has_key="through_token").count()
@@ -132,11 +134,12 @@ def test_schemathesis_finds_nothing_on_its_walks(world, acme, address, drill, tm
 
 def run(address: str, secret: str, folder: Path, configuration: str, phases: str, examples: int) -> tuple[int, str]:
     """Return Schemathesis' exit code, and what it says."""
-    told = folder / "schemathesis.toml"
-    told.write_text(configuration)
-    command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(told), "run"]
+    configured = folder / "schemathesis.toml"
+    configured.write_text(configuration)
+    command = [str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(configured), "run"]
     command += [f"{address}/api/v1/schema", "--phases", phases, "--max-examples", str(examples), "--seed", "4"]
     if secret:
         command += ["--header", f"Authorization: Bearer {secret}"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    told = os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout[-20_000:] + done.stderr[-2000:]

@@ -10,8 +10,10 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from portal import config
+from portal.demo.people import PEOPLE
 from portal.demo.postgresql import SERVICE_ROLES
 from portal.demo.supervisor import worker_command
+from tests.tutorial import PICTURES, STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -21,6 +23,7 @@ DECISIONS = sorted((DOCS / "adr").glob("[0-9]*.md"))
 _FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r"!\[([^\]]*)\]\((?:docs/)?images/([\w.-]+)\)")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -174,6 +177,30 @@ def test_a_name_that_is_not_there_is_noticed():
         resolved("lifecycle.certificates.models.Certificate.colour")
     with pytest.raises(LookupError):
         resolved("nowhere.at.all")
+
+
+def test_the_tutorial_shows_every_picture_that_is_taken_in_the_order_of_the_walk():
+    shown = _PICTURE.findall((DOCS / "tutorial.md").read_text())
+    assert [file for _words, file in shown] == [f"{step}.png" for step in STEPS]
+    assert sorted(file.name for file in PICTURES.iterdir()) == sorted(f"{step}.png" for step in STEPS)
+
+
+@every_page
+def test_every_picture_says_what_it_shows(page):
+    pictures = page.read_text().count("![")
+    words = [words for words, _file in _PICTURE.findall(page.read_text())]
+    assert len(words) == pictures
+    assert len(set(words)) == pictures
+    assert all(len(each.split()) > 3 for each in words)
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "tutorial.md"], ids=["README", "tutorial"])
+def test_who_signs_in_lives_in_the_demo(page):
+    passwords = {somebody.email: somebody.password for somebody in PEOPLE}
+    named = re.findall(r"`([\w.]+@[\w.]+)`(?: with the password |[ |]+)`([\w-]+)`", page.read_text())
+    assert named
+    for email, password in named:
+        assert passwords[email] == password
 
 
 def test_every_script_of_deploy_is_described():

@@ -234,8 +234,9 @@ def sent_again_after_the_code(scene: Scene) -> None:
     if wish.page.url == at and wish.confirmation().count():
         enter(wish, code)
         until_ready(wish.page)
-    wish.page.goto(at)
-    until_ready(wish.page)
+    again = wish.page.context.new_page()
+    again.goto(at)
+    until_ready(again)
 
 
 def another_key_after_the_code_was_sent(scene: Scene) -> None:
