@@ -32,7 +32,8 @@ check: test  ## the same as test
 
 soak: install-test front-end  ## every fault as often as docs/reliability.md promises, and a long walk over the request machine
 	mkdir -p var
-	$(bin)/python -m pytest tests/drills tests/stateful --soak $(ARGS)
+	rm -f var/soak.json
+	$(bin)/python -m pytest tests/drills tests/stateful tests/api/test_schemathesis.py --soak $(ARGS)
 
 bench: install-test  ## what one issuance costs, and a page with a million certificates (docs/performance.md)
 	@exec $(bin)/python -m tests.bench $(ARGS)

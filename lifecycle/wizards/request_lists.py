@@ -46,6 +46,9 @@ class RequestFilters(narrowing.Filters):
         choices=[narrowing.ANY, *((kind.value, meaning.title) for kind, meaning in MEANING.items())],
     )
     person = narrowing.PersonField(label=gettext_lazy("Asked by"))
+    number = forms.CharField(
+        label=gettext_lazy("Request number"), required=False, max_length=12, help_text=gettext_lazy("RQ-….")
+    )
 
     SORTS = (("-asked", gettext_lazy("Newest first")), ("asked", gettext_lazy("Oldest first")))
     DEFAULT_SORT = "-asked"
@@ -61,6 +64,7 @@ class RequestFilters(narrowing.Filters):
     def found(self) -> QuerySet[CertificateRequest]:
         """The requests that are meant; the caller sorts and pages."""
         asked: dict[str, Any] = {"state": self.chosen("state"), "kind": self._kind or self.chosen("kind")}
+        asked["number"] = self.chosen("number").strip().upper()
         if self.chosen("person"):
             asked["requested_by"] = narrowing.person_with(self.chosen("person"))
         if self._area:

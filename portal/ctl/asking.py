@@ -65,7 +65,7 @@ def consent(session: Session, step: Detail, *, given: bool) -> None:
         for paragraph in agreement["paragraphs"]:
             click.echo(f"\n{click.wrap_text(showing.plain(paragraph), 80)}", err=True)
     [label] = [field["label"] for field in step["fields"] if field["name"] == "consent"] or ["Do you agree?"]
-    if not click.confirm(f"\n{label}", err=True):
+    if not click.confirm(f"\n{showing.plain(label)}", err=True):
         raise Failure(Outcome.REFUSED, "Nothing was done: you did not agree.")
 
 
@@ -76,7 +76,7 @@ def question(session: Session, field: Detail, option: str) -> Any:
     for choice in field["choices"]:
         session.say(f"  {choice['value']}: {choice['label']} {choice['hint']}".rstrip())
     kind = click.Choice([choice["value"] for choice in field["choices"]]) if field["choices"] else None
-    return click.prompt(field["label"] or field["name"], type=kind, err=True)
+    return click.prompt(showing.plain(field["label"] or field["name"]), type=kind, err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def _code(session: Session, detail: Detail, codes: Codes) -> str:
         return codes.say()
     if not session.attended:
         raise _wanted(detail, "")
-    where = f"sent to {asked['sent_to']}" if asked["sent_to"] else "from your authenticator"
+    where = f"sent to {showing.plain(asked['sent_to'])}" if asked["sent_to"] else "from your authenticator"
     while not (
         code := click.prompt(f"Code {where} (Enter alone: a new one)", default="", show_default=False, err=True)
     ):

@@ -25,6 +25,7 @@ _LATER = frozenset({429, 502, 503, 504})
 _UNCHANGED = 304
 _CONFLICT = 409
 _STILL_UNDER_WAY = "still-under-way"
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class _Bearer(AuthBase):
@@ -51,7 +52,11 @@ class Api:
 
     def __init__(self, place: Place, told: Callable[[str], None] = lambda _: None) -> None:
         self._place, self._told = place, told
+        if not _TOKEN.fullmatch(place.token):  # http.client would name the whole of it in its complaint
+            raise usage("The token holds a character that no token has.", "Copy it again, without anything around it.")
         self._session = requests.Session()
+        # plain http is for this machine alone, so a proxy that the environment names must not hear of it
+        self._session.trust_env = not place.url.startswith("http:")
         self._session.auth = _Bearer(place.token)
         self._verify: str | bool = place.ca_file or True
         self._etags: dict[str, tuple[str, Any]] = {}

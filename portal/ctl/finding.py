@@ -20,7 +20,7 @@ def certificate(api: "Api", word: str) -> dict[str, Any]:
     it is refused, since the wrong one could be acted on.
     """
     if _is_id(word):
-        return dict(api.get("certificates", word))
+        return dict(api.get("certificates", word.casefold()))
     digits = _hex(word)
     pages = api.pages("certificates", q=digits if _SERIAL.fullmatch(digits) else word, limit=_MOST)
     rows = [row for page in pages for row in page["results"]]
@@ -48,12 +48,9 @@ def certificate(api: "Api", word: str) -> dict[str, Any]:
 def request(api: "Api", word: str) -> dict[str, Any]:
     """The request that *word* means, in full."""
     if _is_id(word):
-        return dict(api.get("requests", word))
-    number = word.upper()
-    for page in api.pages("requests", limit=_MOST):
-        for row in page["results"]:
-            if row["number"] == number:
-                return dict(api.get("requests", row["id"]))
+        return dict(api.get("requests", word.casefold()))
+    if found := api.get("requests", number=word[:12])["results"]:
+        return dict(api.get("requests", found[0]["id"]))
     raise Failure(
         Outcome.NOT_FOUND,
         f"There is no request “{word}” that you may see.",
@@ -66,11 +63,11 @@ def _is_meant(row: dict[str, Any], word: str) -> bool:
 
 
 def _is_id(word: str) -> bool:
+    """Whether it is written as the portal writes one; 32 digits in a row are a serial."""
     try:
-        UUID(word)
+        return str(UUID(word)) == word.casefold()
     except ValueError:
         return False
-    return True
 
 
 def _hex(serial: str) -> str:

@@ -1,6 +1,5 @@
 """How a command ends: one table of exit codes, and the failures that end with them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -65,7 +64,7 @@ class Failure(click.ClickException):
 
     def tell(self, *, as_json: bool) -> None:
         if as_json:
-            click.echo(json.dumps({"error": self.plain}, indent=2, ensure_ascii=False), err=True)
+            showing.json_out({"error": self.plain}, err=True)
             return
         first, *rest = [showing.plain(part) for line in self.lines for part in line.splitlines()]
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {first}", err=True)

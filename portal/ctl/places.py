@@ -6,11 +6,12 @@ The token is in the file because programs need it unattended; nothing else of it
 import ipaddress
 import json
 import os
+import re
 import stat
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
 
@@ -18,6 +19,7 @@ from portal.ctl.outcomes import Failure, Outcome, usage
 
 USUAL = "default"
 _CLOSED = 0o077
+_NETLOC = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s@:\[\]]+)(:[0-9]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ def _section(name: str, place: Place) -> str:
 
 def origin_of(url: str) -> str:
     """The portal's address without a path; refuses what would send the token in the clear to another machine."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+    parts = _parts_of(url if "://" in url else f"https://{url}")
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise usage(f"“{url}” is not the address of a portal.", "Write it like https://portal.example.com")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise usage(
@@ -105,6 +107,16 @@ def origin_of(url: str) -> str:
             f"Use https://{parts.hostname}, with --ca-file if its certificate is one of your own.",
         )
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _parts_of(url: str) -> SplitResult | None:
+    """The parts of an address that can be one; nobody's name or password is part of a portal's."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read only now, and refused beyond 65535
+    except ValueError:
+        return None
+    return parts if _NETLOC.fullmatch(parts.netloc) else None
 
 
 def _is_loopback(host: str) -> bool:

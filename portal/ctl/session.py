@@ -81,7 +81,7 @@ def signed_in(command: Command) -> Command:
     def run(
         *args: Any, profile: str, as_json: bool, url: str, tenant: str, token: str, ca_file: str, **kwargs: Any
     ) -> Any:
-        given = Place(places.origin_of(url) if url else "", tenant, token, ca_file)
+        given = Place(places.origin_of(url) if url else "", tenant, token.strip(), ca_file)
         session = Session(profile, given, as_json=as_json)
         click.get_current_context().obj.as_json = as_json
         return command(session, *args, **kwargs)

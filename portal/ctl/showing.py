@@ -16,15 +16,28 @@ _TONES = {
 }
 
 
-def json_out(data: Any) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+_STEERING = frozenset({"Cc", "Cf", "Cs"})  # controls, direction marks and what else is not seen, half surrogates
+
+
+def line(text: str, *, err: bool = False) -> None:
+    click.echo(plain(text), err=err)
+
+
+def json_out(data: Any, *, err: bool = False) -> None:
+    """The same data for every program that reads it, and nothing that steers a terminal on which it is looked at."""
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    click.echo("".join(json.dumps(sign)[1:-1] if sign != "\n" and _steers(sign) else sign for sign in text), err=err)
+
+
+def _steers(sign: str) -> bool:
+    return unicodedata.category(sign) in _STEERING
 
 
 def csv_out(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """RFC 4180; a cell that a spreadsheet would take for a formula has an apostrophe before it."""
     writer = csv.writer(sys.stdout)
     writer.writerow(head)
-    writer.writerows([[_harmless(str(cell)) for cell in row] for row in rows])
+    writer.writerows([[_harmless(plain(cell)) for cell in row] for row in rows])
 
 
 def _harmless(cell: str) -> str:
@@ -93,7 +106,7 @@ def plain(value: Any) -> str:
             return ", ".join(plain(one) for one in value)
         case dict():
             return ", ".join(f"{name}={plain(one)}" for name, one in value.items())
-    return "".join("?" if unicodedata.category(sign) in {"Cc", "Cf", "Cs"} else sign for sign in _single(str(value)))
+    return "".join("?" if _steers(sign) else sign for sign in _single(str(value)))
 
 
 def _single(text: str) -> str:

@@ -32,7 +32,7 @@ class Promise:
         return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
-def promises(folders: tuple[str, ...] = ("tests/drills", "tests/stateful")) -> list[Promise]:
+def promises(folders: tuple[str, ...] = ("tests/drills", "tests/stateful", "tests/api")) -> list[Promise]:
     """Return every drill of the suite, by fault."""
     files = sorted(file for folder in folders for file in (ROOT / folder).rglob("test_*.py"))
     found = [promise for file in files for promise in _in(file)]

@@ -1,17 +1,13 @@
-"""What people and browsers do wrong (F12): pressed twice, gone back, two tabs, signed out, the connection lost."""
+"""Pages that change by themselves, and buttons that are closed; what people do wrong is in `tests/drills/browser`."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from lifecycle.certificates.models import Certificate
-from lifecycle.requests.models import CertificateRequest
-from portal.foundation.outbox.models import Errand
-from portal.foundation.tenancy.context import acting_for
 from tests.journeys.hands import Mouse
-from tests.journeys.test_journeys import READY, at_the_code, until_ready
-from tests.world import PASSWORD, ask_for_codes, csr, issued
+from tests.journeys.test_journeys import READY
+from tests.world import csr
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -25,112 +21,6 @@ def at_confirm(page, source) -> Mouse:
     hand.tick("The key is lost")
     hand.tick("I am sure that I want to rekey this certificate.")
     return hand
-
-
-def counted(tenant, source) -> tuple[int, int, int]:
-    """How many requests, errands and new certificates there are of *source*."""
-    with acting_for(tenant.pk):
-        requests = CertificateRequest.objects.filter(predecessor=source)
-        ids = [str(request.pk) for request in requests]
-        errands = Errand.objects.filter(task__endswith="execute_request", args__0__in=ids).count()
-        return len(ids), errands, Certificate.objects.filter(predecessor=source).count()
-
-
-@pytest.mark.rule("0.R30")
-@pytest.mark.parametrize("script", [True, False])
-def test_a_double_click_on_the_final_button(portal, surf, petra, acme, source, script):
-    page = surf(petra, script=script)
-    at_confirm(page, source)
-
-    page.get_by_role("button", name="Rekey").dblclick()
-
-    until_ready(page)
-    assert counted(acme, source) == (1, 1, 1)
-
-
-@pytest.mark.rule("0.R30")
-@pytest.mark.parametrize("script", [True, False])
-def test_a_double_click_on_the_code_button(portal, surf, petra, acme, source, script):
-    ask_for_codes(acme)
-    page = surf(petra, script=script)
-    hand = at_the_code(page, source)
-    hand.write("6-digit code", portal.code())
-
-    page.get_by_role("button", name="Confirm: Rekey").dblclick()
-
-    until_ready(page)
-    assert counted(acme, source) == (1, 1, 1)
-
-
-@pytest.mark.rule("0.R30")
-@pytest.mark.parametrize("script", [True, False])
-def test_the_back_button_after_completion_leads_to_no_second_request(portal, surf, petra, acme, source, script):
-    page = surf(petra, script=script)
-    hand = at_confirm(page, source)
-    hand.press("button", "Rekey")
-    until_ready(page)
-    done = page.url
-
-    page.go_back()
-    button = page.locator(".question__on button.button--primary")
-    if button.count():  # the browser kept the page as it was
-        button.click()
-    until_ready(page)
-
-    assert page.url == done
-    assert counted(acme, source) == (1, 1, 1)
-
-
-def test_reloading_the_answer_of_a_form_does_it_once(portal, surf, petra, acme, source):
-    page = surf(petra, script=False)
-    at_confirm(page, source).press("button", "Rekey")
-    page.reload()
-    page.reload()
-
-    until_ready(page)
-    assert counted(acme, source) == (1, 1, 1)
-
-
-def test_two_tabs_with_two_certificates(portal, surf, petra, acme):
-    with portal.nobody_signs():
-        one, two = issued(petra, acme, name="Certificate one"), issued(petra, acme, name="Certificate two")
-    first = surf(petra)
-    hand_one = at_confirm(first, one)
-    second = first.context.new_page()
-    hand_two = at_confirm(second, two)
-
-    hand_two.press("button", "Rekey")
-    first.bring_to_front()
-    hand_one.press("button", "Rekey")
-
-    for page, name in ((first, "Certificate one"), (second, "Certificate two")):
-        page.bring_to_front()
-        until_ready(page)
-        expect(page.locator("h1")).to_contain_text(f"Rekey {name}")
-    assert counted(acme, one) == counted(acme, two) == (1, 1, 1)
-
-
-@pytest.mark.parametrize("script", [True, False])
-def test_a_session_that_ended_between_two_steps_goes_on_where_it_was(portal, surf, petra, acme, source, script):
-    page = surf(petra, script=script)
-    hand = at_confirm(page, source)
-    at = page.url
-    page.context.clear_cookies()
-
-    hand.press("button", "Rekey")
-    expect(page.get_by_text("What you can do").or_(page.get_by_label("Password")).first).to_be_visible()
-    page.goto(at)
-    hand.write("User name", "petra@acme.example")
-    hand.write("Password", PASSWORD)
-    hand.press("button", "Sign in")
-
-    expect(page).to_have_url(at)
-    assert counted(acme, source) == (1, 0, 0)
-    hand.tick("The key is lost")
-    hand.tick("I am sure that I want to rekey this certificate.")
-    hand.press("button", "Rekey")
-    until_ready(page)
-    assert counted(acme, source) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("script", [True, False])

@@ -75,4 +75,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         figures = "; ".join(f"{name} {value}" for name, value in row["figures"].items())
         terminalreporter.line(f"{row['fault']:4} {row['outcome']:6} {row['drill']}: {figures} (goal: {row['goal']})")
     KEPT.parent.mkdir(exist_ok=True)
-    KEPT.write_text(json.dumps(table.rows, indent=1) + "\n")
+    kept = {row["drill"]: row for row in json.loads(KEPT.read_text())} if KEPT.exists() else {}
+    kept |= {row["drill"]: row for row in table.rows}  # a drill that is run again replaces what it measured before
+    KEPT.write_text(json.dumps(list(kept.values()), indent=1) + "\n")

@@ -3,6 +3,7 @@
 The forms are the pages' own; `ANSWERS` says of each step which of their fields are asked, and of which type.
 """
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from auth2fa import challenges
+from auth2fa.errors import ChallengeOver
 from lifecycle.authorities.names import NAME_KINDS
 from lifecycle.requests.errors import CodeWanted, NothingToConfirm, StepIsAhead, StepsOpen, SubmittedAlready
 from lifecycle.requests.kinds import UseCase
@@ -221,7 +223,10 @@ class Submission(Endpoint):
             if draft.policy.factor and "code" in given:
                 if draft.challenge is None:
                     raise CodeWanted
-                challenges.answer(draft.challenge, person_of(self.asked), {"code": given["code"]})
+                # an answer that was taken, by a twin or by a process that died before it submitted, is still good
+                # for its deed: whether there is one, `submit` finds out
+                with suppress(ChallengeOver):
+                    challenges.answer(draft.challenge, person_of(self.asked), {"code": given["code"]})
             elif draft.policy.factor:
                 raise CodeWanted
             submit(self.asked, pk)

@@ -49,7 +49,7 @@ def login(url: str, tenant: str, profile: str, ca_file: Path | None, token: str,
     out, and then kept in ~/.config/portalctl/config.toml, which only you can read.
     """
     click.get_current_context().obj.as_json = as_json
-    secret = token or _asked()
+    secret = token.strip() or _asked()
     if not secret.startswith(_MARK):
         raise usage(f"This is no token: they begin with {_MARK}.", "Make one on the page “Tokens” of the portal.")
     place = Place(places.origin_of(url), tenant, secret, str(ca_file.resolve()) if ca_file else "")

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def download(session: Session, certificate: str, form: str, out: str | None, *, 
     where = Path(out or file.name)
     write(where, file.content, force=force)
     answer = {"certificate": found["id"], "form": form, "file": str(where)}
-    session.show(answer, lambda: click.echo(f"{found['name']} is in {where}"))
+    session.show(answer, lambda: showing.line(f"{found['name']} is in {where}"))
 
 
 @click.command(cls=Command, examples=("portalctl upload partner.pem --dry-run", "portalctl upload bundle.p7b"))
@@ -143,7 +144,8 @@ def upload(session: Session, file: Path, *, dry_run: bool) -> None:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" in content:
         raise usage(f"{file} holds a private key. Nothing of it was sent.", "Name a file with certificates alone.")
-    text = content.decode() if b"-----BEGIN" in content else base64.b64encode(content).decode()
+    # what stands around PEM may be in any alphabet, and says nothing
+    text = content.decode(errors="replace") if b"-----BEGIN" in content else base64.b64encode(content).decode()
     found = session.api.post("certificates", "uploads", body={"text": text, "dry_run": dry_run})
     session.show(found, lambda: _uploaded(found))
 
@@ -161,9 +163,10 @@ def write(where: Path, content: bytes, *, force: bool) -> None:
     """Write all of it or nothing; what exists is written over only by *force*."""
     if where.exists() and not force:
         raise usage(f"{where} exists already.", "Name another with --out, or write over it with --force.")
-    fresh = where.with_name(f".{where.name}.{os.getpid()}")
+    fresh = where.with_name(f".{secrets.token_hex(8)}.portalctl")  # in a folder of many, nobody lays a link there
     try:
-        fresh.write_bytes(content)
+        with fresh.open("xb") as file:
+            file.write(content)
         if force:
             fresh.replace(where)
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from portal.ctl import asking, drafting, finding, waiting
+from portal.ctl import asking, drafting, finding, showing, waiting
 from portal.ctl.asking import Codes, Detail, Interruptible
 from portal.ctl.drafting import Answers, KeySource, Wish
 from portal.ctl.examples import Command
@@ -150,11 +150,11 @@ def _how_to_go_on(number: str, key: KeySource | None) -> str:
 def _told(detail: Detail, written: dict[str, str]) -> None:
     number = detail["number"]
     if detail["certificate"] is None:
-        click.echo(f"{number} is submitted: {detail['said']} Wait for it: portalctl wait {number}")
+        showing.line(f"{number} is submitted: {detail['said']} Wait for it: portalctl wait {number}")
         return
     key = f" Its private key is in {written['key_file']}." if written else ""
     click.echo(f"The certificate is issued.{key}")
-    click.echo(f"Download it: portalctl download {detail['certificate']}")
+    showing.line(f"Download it: portalctl download {detail['certificate']}")
 
 
 def _wish(session: Session, said: dict[str, Any], *, stem: str) -> Wish:

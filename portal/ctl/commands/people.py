@@ -154,7 +154,7 @@ def remove(session: Session, person: str, *, yes: bool) -> None:
     if not yes:
         if not session.attended:
             raise usage("Nobody is removed unasked.", "Say --yes.")
-        click.confirm(f"Remove {found['name']} <{found['email']}>?", abort=True, err=True)
+        click.confirm(showing.plain(f"Remove {found['name']} <{found['email']}>?"), abort=True, err=True)
     session.api.delete("people", found["id"])
     session.show({"removed": found["id"]}, told(found, "{name} <{email}> does not belong here any more."))
 

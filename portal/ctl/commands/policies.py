@@ -44,7 +44,8 @@ def show(session: Session, profile_slug: str) -> None:
     found = session.api.get("policies", profile_slug)
 
     def for_people() -> None:
-        click.echo(f"{found['title']} ({found['profile']}, {found['trust']})\n")
+        showing.line(f"{found['title']} ({found['profile']}, {found['trust']})")
+        click.echo()
         showing.table(COLUMNS.head, [COLUMNS.row(row) for row in found["operations"]])
 
     session.show(found, for_people)

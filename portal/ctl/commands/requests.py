@@ -96,7 +96,7 @@ def facts_of(found: dict[str, Any]) -> list[tuple[str, Any]]:
 def wait(session: Session, request: str, timeout: float) -> None:
     """Wait until a REQUEST ends: with exit code 0 for a certificate, 6 without, 7 when it takes too long."""
     found = waiting.until_settled(session, finding.request(session.api, request), timeout)
-    session.show(found, lambda: click.echo(f"Download it: portalctl download {found['certificate']}"))
+    session.show(found, lambda: showing.line(f"Download it: portalctl download {found['certificate']}"))
 
 
 @click.command(cls=Command, examples=("portalctl withdraw RQ-7K2M-9PQX",))
@@ -128,7 +128,7 @@ def reject(session: Session, request: str, comment: str) -> None:
 def _do(session: Session, request: str, deed: str, body: dict[str, Any]) -> None:
     found = finding.request(session.api, request)
     after = session.api.post("requests", found["id"], deed, body=body)
-    session.show(after, lambda: click.echo(f"{after['number']} ({after['title']}): {after['said']}"))
+    session.show(after, lambda: showing.line(f"{after['number']} ({after['title']}): {after['said']}"))
 
 
 @click.command(cls=Command, examples=("portalctl domains RQ-7K2M-9PQX", "portalctl domains RQ-7K2M-9PQX --check"))
@@ -152,7 +152,9 @@ def domains(session: Session, request: str, *, check: bool) -> None:
 
 def _told(names: list[dict[str, Any]]) -> None:
     for name in names:
-        click.echo(f"{click.style(name['name'], bold=True)}  {showing.toned(name['state'])}")
+        click.echo(
+            f"{click.style(showing.plain(name['name']), bold=True)}  {showing.toned(showing.plain(name['state']))}"
+        )
         for line in (name["said"], name["next_step"], name["publish"]):
             if line:
                 click.echo(f"  {showing.plain(line)}")

@@ -45,6 +45,8 @@ def make(person_id: UUID, *, name: str, scopes: Iterable[str], days: int, by: ob
     Raises `NotHere` for somebody who has no seat here, `TokenNameNotReadable`, `ScopesNotOffered`, `TokenLasts`
     or `TooManyTokens`.
     """
+    # before anything is read: two at once are counted one after the other, and who is being removed makes none
+    Tenant.objects.select_for_update(no_key=True).get(pk=current_tenant_id())
     roles = roles_of(person_id)
     if not roles:
         raise NotHere
@@ -56,9 +58,6 @@ def make(person_id: UUID, *, name: str, scopes: Iterable[str], days: int, by: ob
     if not readable(name := " ".join(name.split())) or len(name) > LONGEST_NAME:
         raise TokenNameNotReadable(most=LONGEST_NAME)
     now = clock.now()
-    Tenant.objects.select_for_update(no_key=True).get(
-        pk=current_tenant_id()
-    )  # two at once are counted one after the other
     if sum(not token.is_over(now) for token in ApiToken.objects.filter(person=person_id)) >= MOST:
         raise TooManyTokens(most=MOST)
     secret = f"{_MARK}{secrets.token_urlsafe(32)}"

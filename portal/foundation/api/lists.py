@@ -59,6 +59,11 @@ class Listing(Endpoint):
         known = _PAGING | set(filters.fields if filters else ()) | set(filters.BESIDES if filters else ())
         faults = [fault(name, "unknown", _("There is no such parameter.")) for name in sorted(set(asked) - known)]
         faults += [
+            fault(name, "empty", _("Leave it out where it shall narrow nothing."))
+            for name in sorted(known & set(asked) - _PAGING)
+            if not asked[name].strip()
+        ]
+        faults += [
             fault(name, "no-cursor", _("Take cursors from “next” and “previous”."))
             for name in ("after", "before")
             if name in asked and not fits(asked[name])
@@ -102,7 +107,8 @@ def parameters_of(filters: type[Filters]) -> list[OpenApiParameter]:
 
 def _parameter(name: str, field: forms.Field) -> OpenApiParameter:
     choices = [str(slug) for slug, _label in getattr(field, "choices", ()) if slug]
-    kind = OpenApiTypes.DATE if isinstance(field, forms.DateField) and field.input_formats == ["%Y-%m-%d"] else str
+    is_day = isinstance(field, forms.DateField) and field.input_formats == ["%Y-%m-%d"]
+    kind: Any = OpenApiTypes.DATE if is_day else str if choices else {"type": "string", "pattern": r"\S"}
     return OpenApiParameter(name, kind, enum=choices or None, description=str(field.help_text or field.label or ""))
 
 

@@ -284,7 +284,8 @@ SCRIPTS: list[tuple[Moment, str, bool]] = [
 ]
 FEW = [
     (sent_again_after_the_code, "rekey", True), (two_certificates_in_two_tabs, "rekey", True),
-    (another_key_in_the_other_tab, "issue", True), (pressed_twice, "issue", False),
+    (another_key_in_the_other_tab, "issue", True), (pressed_twice, "rekey", False),
+    (gone_back_and_pressed_again, "issue", True), (signed_out_at_the_code, "rekey", True),
 ]  # fmt: skip
 
 
