@@ -7,6 +7,8 @@ import pytest
 from django import forms
 from django.core import mail
 
+from auth2fa import challenges
+from auth2fa.protocol import Person
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import State
 from lifecycle.wizards.api.showing import NOT_FOR_PROGRAMS
@@ -15,6 +17,7 @@ from lifecycle.wizards.identity import SUBJECT_FIELDS
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
+from tests.portal.test_every_url import everything
 from tests.world import ask_for_codes, at_domains, begun, carry_out, csr, issued, next_policies, permit
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +78,44 @@ def test_the_second_factor_is_asked_of_programs_too(program, acme, petra):
     assert calls.post(f"{path}/submission", {"code": code})["state"] == "ready"
     again = calls.post(f"{path}/submission", {"code": code})
     assert again["state"] == "ready"  # what is submitted stays as it is
+
+
+def test_a_code_that_was_taken_by_a_process_that_died_before_it_submitted_still_counts(program, acme, petra, owner):
+    source = issued(petra, acme)
+    ask_for_codes(acme)
+    calls = program(petra)
+    draft = settled(calls, calls.post("requests", {"kind": "rekey", "certificate": str(source.pk)}))
+    path = f"requests/{draft['id']}"
+    calls.post(f"{path}/confirmation")
+    [code] = re.findall(r"^ {4}(\d+)\r?$", str(mail.outbox[-1].body), re.MULTILINE)
+    with acting_for(acme.pk):
+        question = CertificateRequest.objects.get(pk=draft["id"]).challenge
+    challenges.answer(question, Person(id=petra.pk, name=petra.name, email=petra.email), {"code": code})
+    assert calls.get(path)["state"] == "draft"
+    assert calls.post(f"{path}/submission", {"code": code})["state"] == "ready"
+    owner.execute("SELECT count(*) FROM auth2fa_challenge WHERE spent_at IS NOT NULL")
+    assert owner.fetchall() == [(1,)]
+
+
+def test_a_code_that_was_taken_is_good_for_nothing_but_its_deed(program, acme, petra, dan, owner):
+    source = issued(petra, acme)
+    ask_for_codes(acme)
+    calls = program(petra)
+    draft = settled(calls, calls.post("requests", {"kind": "rekey", "certificate": str(source.pk)}))
+    path = f"requests/{draft['id']}"
+    calls.post(f"{path}/confirmation")
+    [code] = re.findall(r"^ {4}(\d+)\r?$", str(mail.outbox[-1].body), re.MULTILINE)
+    with acting_for(acme.pk):
+        question = CertificateRequest.objects.get(pk=draft["id"]).challenge
+    challenges.answer(question, Person(id=petra.pk, name=petra.name, email=petra.email), {"code": code})
+    calls.put(f"{path}/steps/key", {"csr": csr()})
+    settled(calls, calls.get(path))
+    before = everything(owner, but={"access_apitoken"})
+    refused = calls.call("POST", f"{path}/submission", {"code": code})
+    assert (refused.status_code, refused.json()["code"]) == (409, "challenge-over")
+    assert everything(owner, but={"access_apitoken"}) == before
+    with acting_for(acme.pk):
+        assert CertificateRequest.objects.get(pk=draft["id"]).state == State.DRAFT
 
 
 def test_a_first_certificate_is_asked_for_by_its_profile(program, acme, petra):

@@ -3,6 +3,7 @@
 import io
 import re
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 from django.core import mail
@@ -27,7 +28,7 @@ from tests.api.conftest import Program
 from tests.portal.test_every_url import everything
 from tests.web.browsing import Visitor
 from tests.web.test_pages import _doubled_ids, _from_elsewhere, _inline, _invalid, _unlabelled
-from tests.world import PASSWORD, at_once, code_at, enrolled, invited, serving, token_of
+from tests.world import PASSWORD, at_once, code_at, enrolled, invited, issued, serving, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -436,6 +437,35 @@ def test_twenty_work_at_a_time_also_when_two_are_made_at_once(petra, acme):
         newest = ApiToken.objects.latest("pk")
         tokens.revoke(newest.pk, by=petra.pk, may_all=False)
     assert token_of(petra, acme)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_who_is_being_removed_makes_no_token_that_would_wake_when_they_come_back(petra, ada, acme):
+    made: list[object] = []
+
+    def make() -> None:
+        made.extend(at_once(1, lambda: token_of(petra, acme)))
+
+    making_one = Thread(target=make)
+    with acting_for(acme.pk, person=ada.pk):
+        services.remove(petra.pk, by=ada.pk)
+        making_one.start()
+        making_one.join(0.5)  # it has begun, and waits for what is not committed yet
+    making_one.join(10)
+    assert [type(outcome) for outcome in made] == [NotHere]
+    with acting_for(acme.pk):
+        assert not ApiToken.objects.filter(person=petra, revoked_at=None).exists()
+
+
+def test_a_role_that_comes_later_counts_as_far_as_the_scopes_reach(petra, dan, acme):
+    """ADR 25: nothing is copied into a token, so it sees what its person sees, and no more than it was made for."""
+    issued(dan, acme)
+    program = Program("acme", token_of(petra, acme, "certificates:read")[1])
+    assert program.get("certificates")["results"] == []
+    with serving("owner"), acting_for(acme.pk):
+        Membership.objects.create(person=petra, role=Role.ADMINISTRATOR)
+    assert len(program.get("certificates")["results"]) == 1
+    assert program.call("GET", "people").json()["code"] == "token-may-not"
 
 
 def test_every_scope_lets_in_and_a_scope_that_is_gone_allows_nothing():

@@ -4,6 +4,7 @@ import random  # noqa: TID251 - the same ones every time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -250,4 +251,5 @@ def test_a_key_that_is_not_in_the_token_is_found_without_any_copy(owner, acme, g
     assert (line.facts["intact"], line.facts["row"]) == (False, 3)
     exchange_the_key(forger)
     owner.execute("DELETE FROM outbox_errand")
-    assert compared_at_night(acme.pk)[-1].parked_at
+    with clock.frozen(clock.now() + timedelta(days=1)):
+        assert compared_at_night(acme.pk)[-1].parked_at

@@ -1,5 +1,6 @@
 """The stage of the matrix: one world for a module, put back as it was after every call that had an effect."""
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -73,9 +74,16 @@ class Stage:
         mail.outbox.clear()
 
 
+@pytest.fixture
+def soaking(request: pytest.FixtureRequest) -> bool:
+    """Whether everything is asked, or what is only the guard's to answer takes turns."""
+    return bool(request.config.getoption("--soak"))
+
+
 @pytest.fixture(scope="module")
 def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
     patch = pytest.MonkeyPatch()
+    logging.disable(logging.INFO)  # a line for each of ten thousand calls, which nobody reads
     # the limits of calls are as they are, and counted as they are; only nobody reaches them here
     patch.setattr(limits, "config", replace(config, calls_of_token=10**6, calls_of_tenant=10**6))
     connection = psycopg2.connect(superuser_url())
@@ -101,3 +109,4 @@ def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
         if left := [key for key in broker.keys() if not key.startswith(b"_kombu.binding.")]:
             broker.delete(*left)
     patch.undo()
+    logging.disable(logging.NOTSET)

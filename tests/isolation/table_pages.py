@@ -99,6 +99,8 @@ class Row:
     fixed: tuple[tuple[str, str], ...] = ()
     payload: tuple[tuple[str, str], ...] = ()
     """Of POST; values in braces are things."""
+    absent: tuple[int, int] = (404, 404)
+    """What GET and POST answer whoever is let in about what is not there for them."""
 
     @property
     def of_things(self) -> bool:
@@ -119,8 +121,10 @@ class Row:
         status = self.line(method)[STRANGERS.index(short)]
         if whose in {HERS, HIS} or not self.takes(method):
             return status
+        if whose == THEIRS and short == "hank" and self.door == SIGNED_IN:
+            return self.line(method)[STRANGERS.index("petra")]  # they are his own, of whatever tenant
         let_in = self.door.everybody(self.door.answers, method)[STRANGERS.index(short)] == 405
-        return 404 if let_in else status
+        return self.absent[method == "POST"] if let_in else status
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -241,12 +245,14 @@ TABLE = {
         fixed=(("kind", "issue"),),
         payload=(("profile", "desktop-signing"),),
     ),
+    # what is chosen in a form is no address: a profile that is not there is a mistake in the form
     "request-start, of a profile": Row(
         MAKER,
         get=(403, 200, 403, 403, 403, 200),
         post=(403, 302, 403, 403, 403, 302),
         fixed=(("kind", "issue"),),
         payload=(("profile", "{profile}"),),
+        absent=(200, 422),
     ),
     "request-start, of a certificate": Row(
         MAKER,
