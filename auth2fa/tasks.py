@@ -23,7 +23,10 @@ from portal.foundation.tenancy.context import acting_for
 ROBOT = "worker:messages"
 
 NEWS: dict[str, str | Promise] = {
-    "password-changed": _("Your password was changed, and every other session of yours was ended."),
+    "password-changed": _(
+        "Your password was changed, and every other session of yours was ended. Tokens for programs go on working: if"
+        " you do not know one that the page “Tokens” shows, revoke it."
+    ),
     "factor-added": _("An authenticator app was added to your account. From now on it can confirm what you do."),
     "factor-removed": _("An authenticator app was removed from your account."),
     "factors-reset": _("An administrator removed every authenticator app from your account."),

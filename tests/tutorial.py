@@ -246,6 +246,8 @@ def have_it_approved(petra: Walk, wei: Walk) -> None:
     wei.page.get_by_role("button", name="Approve").wait_for()
     wei.picture("approval")
     wei.hand.press("button", "Approve")
+    expect(wei.page.get_by_role("button", name="Approve")).to_have_count(0)
+    petra.page.reload()  # a page that waits for somebody does not ask by itself
     expect(petra.page.get_by_role("heading", name=READY)).to_be_visible(timeout=MINUTE)
 
 

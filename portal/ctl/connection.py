@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import requests
 from requests.auth import AuthBase
 
-from portal.ctl.outcomes import TOO_MANY_CODES, Failure, Outcome, Refused, usage
+from portal.ctl.outcomes import STILL_UNDER_WAY, TOO_MANY_CODES, Failure, Outcome, Refused, usage
 from portal.ctl.places import Place
 
 TRIES = 6
@@ -24,7 +24,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 60.0
 _LATER = frozenset({429, 502, 503, 504})
 _UNCHANGED = 304
 _CONFLICT = 409
-_STILL_UNDER_WAY = "still-under-way"
+_GIVEN_UP = 75.0
+"""Seconds.  After 60 the portal takes whoever began with a POST for dead, and lets the next one go on (ADR 27)."""
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
@@ -127,7 +128,8 @@ class Api:
         if urlsplit(address).netloc or not address.startswith("/"):
             raise Failure(Outcome.UNFORESEEN, f"The portal sent us to another address: {address}")
         headers = {"Accept": "application/json", **how.pop("headers", {})}
-        for number in range(TRIES):
+        number, deadline = 0, time.monotonic() + _GIVEN_UP
+        while True:
             try:
                 answer = self._once(method, address, headers=headers, **how)
             except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as fault:
@@ -135,14 +137,16 @@ class Api:
                     raise self._unreachable(fault) from fault
                 self._lost = True
                 self._rest(number, "The portal cannot be reached")
+                number += 1
                 continue
             problem = _problem_of(answer)
             if problem is None:
                 return answer
-            if number == TRIES - 1 or not _helps_to_wait(answer, problem):
+            others_turn = _is_under_way(answer, problem) and time.monotonic() < deadline
+            if not others_turn and (number == TRIES - 1 or not _helps_to_wait(answer, problem)):
                 raise Refused(answer.status_code, problem)
             self._rest(number, "The portal asks us to wait", answer.headers.get("Retry-After", ""))
-        raise AssertionError("the last try returns or raises")
+            number += not others_turn
 
     def _once(self, method: str, address: str, **how: Any) -> requests.Response:
         try:
@@ -168,7 +172,7 @@ class Api:
 
     def _rest(self, number: int, why: str, asked_for: str = "") -> None:
         wanted = float(asked_for) if asked_for.isascii() and asked_for.isdigit() else _FIRST_PAUSE * 2**number
-        seconds = min(wanted, _LONGEST_PAUSE)
+        seconds = min(max(wanted, _FIRST_PAUSE), _LONGEST_PAUSE)
         self._told(f"{why}; trying again in {seconds:g} s")
         time.sleep(seconds)
 
@@ -185,9 +189,11 @@ def _said(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _helps_to_wait(answer: requests.Response, problem: dict[str, Any]) -> bool:
-    code = problem.get("code")
-    under_way = answer.status_code == _CONFLICT and code == _STILL_UNDER_WAY
-    return under_way or (answer.status_code in _LATER and code not in TOO_MANY_CODES)
+    return answer.status_code in _LATER and problem.get("code") not in TOO_MANY_CODES
+
+
+def _is_under_way(answer: requests.Response, problem: dict[str, Any]) -> bool:
+    return answer.status_code == _CONFLICT and problem.get("code") == STILL_UNDER_WAY
 
 
 def _problem_of(answer: requests.Response) -> dict[str, Any] | None:

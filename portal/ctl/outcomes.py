@@ -76,6 +76,10 @@ TOO_MANY_CODES = frozenset({"code-sent-a-moment-ago", "too-many-codes"})
 """429 as well, but of the person and not of the program: to ask again by itself would not be what is wanted."""
 
 
+STILL_UNDER_WAY = "still-under-way"
+"""The same POST as ours is being answered, or its process died: a 409 that is no rule's, and goes by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One place that the portal complains of: a pointer into what was sent, and a sentence."""
@@ -117,6 +121,8 @@ class Refused(Failure):
 def _outcome_of(status: int, code: str) -> Outcome:
     if code in TOO_MANY_CODES:
         return Outcome.REFUSED
+    if code == STILL_UNDER_WAY:
+        return Outcome.UNREACHABLE
     match status:
         case 401 | 403:
             return Outcome.NOT_ALLOWED

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from portal.ctl import finding
 from portal.ctl.commands import certificates
+from portal.ctl.outcomes import Outcome, Refused
 from portal.ctl.places import origin_of
 from tests.ctl.terminal import Ended, Terminal
 
@@ -20,6 +24,7 @@ TOKEN = "cpt_" + "a" * 43
 EVIL = "red\x1b[31m \x9b31m \u202eeman"
 """ESC, the one-letter CSI of ISO 6429, and a mark that turns what follows around."""
 
+_KEY = ec.generate_private_key(ec.SECP256R1())
 _ID = "01a1fedc-be97-7856-aa56-1d059e0e3697"
 _CERTIFICATE = {
     **dict.fromkeys(("name", "profile", "issuer", "serial", "fingerprint", "key_type", "status"), EVIL),
@@ -61,10 +66,19 @@ class _Stranger(BaseHTTPRequestHandler):
     """Whatever is asked, it answers with words that would steer a terminal; it hears everything as a proxy, too."""
 
     heard: list[str]
+    busy: int = 0  # how many POSTs are told that the first of them is still being answered
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.heard.append(f"{self.path} {self.headers.get('Authorization')}")
+        if self.command == "POST" and type(self).busy:
+            type(self).busy -= 1
+            self.send_response(409)
+            self.send_header("Retry-After", "0")
+            self.send_header("Content-Length", "27")
+            self.end_headers()
+            self.wfile.write(b'{"code": "still-under-way"}')
+            return
         found = _ANSWERS.get(self.path.partition("?")[0].removeprefix("/api/v1/t/acme/"))
         problem = {"title": EVIL, "detail": EVIL, "code": EVIL, "errors": [{"pointer": EVIL, "message": EVIL}]}
         content = b"-----" if "/files/" in self.path else json.dumps(found or problem, ensure_ascii=False).encode()
@@ -131,6 +145,34 @@ def test_nothing_that_a_stranger_wrote_steers_the_terminal(
     assert done.code == code, done.err
     assert "red" in done.out + done.err
     assert steers(done) == set()
+
+
+def test_a_post_whose_process_died_is_waited_for_as_long_as_the_portal_takes(
+    stranger: ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    """ADR 27: for a minute the same key is told 409, every five seconds; then it is carried out."""
+    stranger.RequestHandlerClass.busy = 12  # type: ignore[attr-defined]
+    assert at(stranger, tmp_path).run("withdraw", _ID).code == 0
+    assert len(heard(stranger)) == 1 + 12 + 1
+
+
+def test_what_stays_under_way_is_no_rules_refusal() -> None:
+    assert Refused(409, {"code": "still-under-way"}).outcome is Outcome.UNREACHABLE
+    assert Refused(409, {"code": "any-other"}).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("encoding", [Encoding.DER, Encoding.PEM])
+@pytest.mark.parametrize("sealed", [False, True])
+def test_no_key_is_uploaded_in_any_form(
+    stranger: ThreadingHTTPServer, tmp_path: Path, encoding: Encoding, *, sealed: bool
+) -> None:
+    seal = BestAvailableEncryption(b"a passphrase") if sealed else NoEncryption()
+    (tmp_path / "key").write_bytes(_KEY.private_bytes(encoding, PrivateFormat.PKCS8, seal))
+    (tmp_path / "pfx").write_bytes(serialize_key_and_certificates(b"me", _KEY, None, None, seal))
+    for name in ("key", "pfx"):
+        refused = at(stranger, tmp_path).run("upload", name)
+        assert (refused.code, "Nothing of it was sent" in refused.err) == (2, True), refused.err
+    assert heard(stranger) == []
 
 
 def test_programs_get_the_very_words(stranger: ThreadingHTTPServer, tmp_path: Path) -> None:

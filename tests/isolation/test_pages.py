@@ -4,27 +4,24 @@ The routes come from the resolver: one without a row, and a row without one, are
 a refusal has touched nothing, in any table, of any tenant.
 """
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from portal.foundation.access.guards import Open, needs, takes_token
 from portal.foundation.access.permissions import Permission, roles_with
+from tests.isolation.answers import Call, differ, masked, observed
 from tests.isolation.conftest import LOOKED, Stage
 from tests.isolation.principals import MEMBERS, ROLES, STRANGERS
 from tests.isolation.table_pages import ANYBODY, INSIDE, METHODS, OPERATOR, SIGNED_IN, TABLE, address, call, payload
-from tests.isolation.things import HERS, NOTHING, THEIRS, a_mail
+from tests.isolation.things import HERS, a_mail
 from tests.world import signed_in
-
-Call = tuple[str, str, str]  # who, method, whose things
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +105,8 @@ def test_a_route_answers_everybody_as_the_table_says_and_a_refusal_has_touched_n
         with stage.untouched(but=left):
             for cell in silent:
                 if (cell[0] == "looking") is looking:
-                    answers[cell], absent[cell] = observed(lambda cell=cell: asked(stage, name, cell), cell, stage)
+                    response, absent[cell] = observed(partial(asked, stage, name, cell), stage.things[cell[2]])
+                    answers[cell] = response.status_code
     for cell in every:
         if cell not in answers:
             with stage.taken_back():
@@ -118,43 +116,6 @@ def test_a_route_answers_everybody_as_the_table_says_and_a_refusal_has_touched_n
 
 
 # --- what does not exist and what is somebody else's are the same from outside --------------------------------------
-
-_UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_TIME = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?")
-_CSRF = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
-_OF_SESSIONS = '"auth2fa_signedin"'  # when a session was seen last is noted once a minute, whatever it asks for
-
-Masked = tuple[int, bytes, str]
-
-
-def masked(response: HttpResponse, *words: str) -> Masked:
-    """An answer without ids, times, tokens of forms, and *words*."""
-    body = b"".join(response.streaming_content) if response.streaming else response.content
-    told = sorted((key, value) for key, value in response.items() if key not in {"X-Request-ID", "Content-Length"})
-    headers = str(told)
-    for pattern in (_UUID, _TIME, _CSRF):
-        body = pattern.sub(b"*", body)
-    for word in words:
-        body, headers = body.replace(word.encode(), b"*"), headers.replace(word, "*")
-    return response.status_code, body, headers
-
-
-def observed(deed: Callable[[], HttpResponse], cell: Call, stage: Stage) -> tuple[int, tuple[Masked, int] | None]:
-    """The status; and of what is not there for whoever asks, all that they see, with the number of queries it took."""
-    if cell[2] not in {THEIRS, NOTHING}:
-        return deed().status_code, None
-    things = stage.things[cell[2]]
-    with CaptureQueriesContext(connection) as queries:
-        response = deed()
-    work = [query["sql"] for query in queries if _OF_SESSIONS not in query["sql"]]
-    counted = sum(text.split(" ", 1)[0] in {"SELECT", "INSERT", "UPDATE", "DELETE"} for text in work)
-    return response.status_code, (masked(response, things["profile"], things["agreement"]), counted)
-
-
-def differ(cell: Call, absent: Mapping[Call, Any]) -> bool:
-    """Whether what is another tenant's was answered otherwise than what never was, or at another cost."""
-    short, method, whose = cell
-    return whose == THEIRS and short != "hank" and absent[cell] != absent[short, method, NOTHING]
 
 
 @pytest.mark.parametrize("short", ["nobody", "ended", "olu", "petra", "ada", "sam"])

@@ -4,6 +4,7 @@ import base64
 import os
 import secrets
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +145,24 @@ def upload(session: Session, file: Path, *, dry_run: bool) -> None:
     content = file.read_bytes()
     if b"PRIVATE KEY-----" in content:
         raise usage(f"{file} holds a private key. Nothing of it was sent.", "Name a file with certificates alone.")
+    if b"-----BEGIN" not in content and not _are_certificates(content):  # a key in DER, or PKCS#12, has no such line
+        raise usage(f"{file} holds no certificates in PEM, DER or PKCS#7. Nothing of it was sent.")
     # what stands around PEM may be in any alphabet, and says nothing
     text = content.decode(errors="replace") if b"-----BEGIN" in content else base64.b64encode(content).decode()
     found = session.api.post("certificates", "uploads", body={"text": text, "dry_run": dry_run})
     session.show(found, lambda: _uploaded(found))
+
+
+def _are_certificates(der: bytes) -> bool:
+    from cryptography import x509  # noqa: PLC0415 - most commands read none
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import pkcs7  # noqa: PLC0415
+
+    for read in (x509.load_der_x509_certificate, pkcs7.load_der_pkcs7_certificates):
+        with suppress(ValueError, UnsupportedAlgorithm):
+            read(der)
+            return True
+    return False
 
 
 def _uploaded(found: dict[str, Any]) -> None:

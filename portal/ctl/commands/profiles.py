@@ -8,7 +8,7 @@ import click
 
 from portal.ctl import showing
 from portal.ctl.examples import Command, Group
-from portal.ctl.outcomes import usage
+from portal.ctl.outcomes import Failure, Outcome, usage
 from portal.ctl.session import Columns, Reach, Session, listing, reviewed, show_list, signed_in
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -87,16 +87,27 @@ def compare(session: Session, slug: str, older: int | None, newer: int | None) -
     cls=Command,
     examples=(
         "portalctl profiles show tls-server --json | jq '.content | .days = 47' > content.json",
-        "portalctl profiles change tls-server --content content.json --dry-run",
+        "portalctl profiles change tls-server --content content.json --seen 3 --dry-run",
     ),
 )
 @click.argument("slug", metavar="PROFILE")
 @click.option("--content", required=True, type=_FILE, help="JSON like `content` of `profiles show --json`, all of it.")
+@click.option("--seen", type=click.IntRange(1), metavar="VERSION", help="Only if this is still the newest version.")
 @click.option("--dry-run", is_flag=True, help="Say what would change and whom it reaches; save nothing.")
 @signed_in
-def change(session: Session, slug: str, content: Path, *, dry_run: bool) -> None:
-    """Give a PROFILE its next version; it is saved only if nobody made one meanwhile."""
-    session.api.look("profiles", slug)
+def change(session: Session, slug: str, content: Path, seen: int | None, *, dry_run: bool) -> None:
+    """Give a PROFILE its next version.
+
+    Name the version that the content was made from with --seen, so that what somebody changed since is not undone.
+    """
+    newest = session.api.look("profiles", slug)["version"]
+    if seen not in (None, newest):
+        raise Failure(
+            Outcome.REFUSED,
+            f"{slug} has version {newest} by now, so nothing was done.",
+            f"See what changed: portalctl profiles compare {slug} --from {seen} --to {newest}",
+            code="changed-since",
+        )
     body = {"content": _json_in(content), "dry_run": dry_run}
     reviewed(session, session.api.put("profiles", slug, body=body, seen=session.api.etag("profiles", slug)))
 
