@@ -31,7 +31,10 @@ NEWS: dict[str, str | Promise] = {
     "factor-removed": _("An authenticator app was removed from your account."),
     "factors-reset": _("An administrator removed every authenticator app from your account."),
     "sessions-ended": _("An administrator ended every session of yours. You can sign in again at once."),
-    "token-made": _("A token was made with which a program can act in your name. The page “Tokens” shows it."),
+    "token-made": _(
+        "A token was made with which a program can act in your name. The page “Tokens” shows it. If you did not make"
+        " it, revoke it there: a new password alone does not end it."
+    ),
     "token-revoked": _("An administrator revoked a token of yours. The program that used it can do nothing any more."),
     "token-ends": _(
         "A token of yours comes to its end within a week. The page “Tokens” shows which; if its program still needs"

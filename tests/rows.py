@@ -50,8 +50,8 @@ class Prints:
             sql.SQL(_PRINT).format(name=sql.Literal(table), table=sql.Identifier(table)) for table in tables(owner)
         ]
         told = {"theirs": list(theirs), "aside": _ASIDE}
-        self._query = owner.mogrify(sql.SQL(" UNION ALL ").join(parts), told)
+        owner.execute(sql.SQL("PREPARE prints AS {}").format(sql.SQL(" UNION ALL ").join(parts)), told)
 
     def take(self) -> dict[str, tuple[str, str]]:
-        self._owner.execute(self._query)
+        self._owner.execute("EXECUTE prints")
         return {table: (whole, foreign) for table, whole, foreign in self._owner.fetchall()}

@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from structlog import get_logger
 from structlog.contextvars import bound_contextvars
 
+from portal.api import limits
 from portal.foundation.errors import Refusal
 from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.middleware import TenantMiddleware
-from portal.api import limits
 from portal.web import problems
 
 IDLE = 30 * 60

@@ -468,6 +468,20 @@ def test_a_role_that_comes_later_counts_as_far_as_the_scopes_reach(petra, dan, a
     assert program.call("GET", "people").json()["code"] == "token-may-not"
 
 
+def test_a_new_password_leaves_tokens_alone_and_both_mails_say_so(petra, acme, hasher):
+    """ADR 25: so whoever is told of a token that they did not make must not trust in a new password."""
+    secret = secret_on(made_by(petra))
+    form = {"old": PASSWORD, "new": "another long pass phrase", "again": "another long pass phrase"}
+    Visitor(petra).open("/account/password/").press("Change password", **form)
+    assert lives(secret) == 200
+    for occasion in ("token-made", "password-changed"):
+        mail.outbox.clear()
+        [errand] = [each for each in Errand.objects.all() if occasion in each.args]
+        with serving("messages"):
+            task_named(errand.task).run(errand)
+        assert "evoke it" in " ".join(str(mail.outbox[0].body).split())
+
+
 def test_every_scope_lets_in_and_a_scope_that_is_gone_allows_nothing():
     assert permissions_in(["gone"]) == frozenset()
     assert all("tenant:enter" in permissions_in([name]) for name in SCOPES)

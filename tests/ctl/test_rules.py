@@ -57,6 +57,12 @@ def test_a_profile_gets_its_next_version_out_of_a_file(sits: SignIn, ada: User, 
         terminal.run("profiles", "show", "desktop-signing", "--version", "1", "--json").json["content"]["days"] == 365
     )
     assert "tls-server" in terminal.run("profiles", "list").out
+    (terminal.home / "content.json").write_text(json.dumps({**content, "days": 100}))
+    wish = ("profiles", "change", "desktop-signing", "--content", "content.json", "--json")
+    late = terminal.run(*wish, "--seen", "1")
+    assert (late.code, late.error["code"]) == (3, "changed-since")
+    assert terminal.run("profiles", "show", "desktop-signing", "--json").json["version"] == 2
+    assert terminal.run(*wish, "--seen", "2").json["profile"]["version"] == 3
 
 
 def test_an_agreement_is_read_and_written(sits: SignIn, ada: User, acme: Tenant) -> None:

@@ -114,6 +114,9 @@ class Row:
         said = {"GET": self.get, "HEAD": self.get, "POST": self.post}.get(method)
         return self.door.everybody(said or self.door.answers, method)
 
+    def lets_in(self, short: str, method: str) -> bool:
+        return self.door.everybody(self.door.answers, method)[STRANGERS.index(short)] == 405
+
     def answer(self, short: str, method: str, whose: str) -> int:
         """What *short* is answered about the things of one of the four classes."""
         if whose == HIS:
@@ -123,8 +126,7 @@ class Row:
             return status
         if whose == THEIRS and short == "hank" and self.door == SIGNED_IN:
             return self.line(method)[STRANGERS.index("petra")]  # they are his own, of whatever tenant
-        let_in = self.door.everybody(self.door.answers, method)[STRANGERS.index(short)] == 405
-        return self.absent[method == "POST"] if let_in else status
+        return self.absent[method == "POST"] if self.lets_in(short, method) else status
 
     @property
     def classes(self) -> tuple[str, ...]:

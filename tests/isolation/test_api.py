@@ -4,6 +4,7 @@ The same promises as for pages: what nobody wrote into the table fails, a refusa
 another tenant's looks like what never was.
 """
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -64,16 +65,20 @@ def test_every_operation_is_for_those_whom_its_guard_lets_in():
 def cells(name: str, *, soaking: bool) -> Iterator[Call]:
     """What is asked about one address.
 
-    In a soak every program asks by every method.  In every run of the tests those whom the guard recognises ask about
-    everything by the methods that there are; the other methods, and those who are never recognised, take turns.
+    In a soak every program asks about everything by every method.  In every run of the tests those whom the guard
+    lets in do so by the methods that there are; whose answer is the guard's alone, takes turns.
     """
     row, turn = TABLE[name], list(TABLE).index(name)
     besides = [method for method in METHODS if method not in row.deeds]
     for whose in row.classes:
         for nth, program in enumerate(PROGRAMS):
             aside = besides if soaking else besides[(turn + nth) % len(besides) :][:1] if whose == HERS else []
-            known = whose == HERS or program not in UNRECOGNISED or soaking or (turn + nth) % 4 == 0
-            yield from ((program, method, whose) for method in METHODS if method in aside or (known and method in row.deeds))
+            aside = aside if "," not in name else []  # the row of the whole address has them
+            for method in METHODS:
+                turned_away = row.answer(program, method, HERS)[0] in {401, 403}
+                heard = soaking or not turned_away or (turn + nth) % (2 if whose == HERS else 8) == 0
+                if method in aside or (heard and method in row.deeds):
+                    yield program, method, whose
 
 
 class Asking:
@@ -84,7 +89,7 @@ class Asking:
         self.bodies: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
         for method, deed in TABLE[name].deeds.items():
-            self.bodies[method] = deed.body(lambda path: self._read(path).json()) if callable(deed.body) else deed.body
+            self.bodies[method] = deed.body(lambda path: json.loads(self._read(path).content)) if callable(deed.body) else deed.body
             self.tags[method] = self._read(deed.tag)["ETag"] if deed.tag else ""
 
     def _read(self, path: str) -> HttpResponse:
@@ -104,7 +109,7 @@ def told(response: HttpResponse, expected: tuple[int, str]) -> tuple[int, str]:
     if not expected[1] or response.status_code < 400 or not response.content:
         return response.status_code, expected[1]
     assert response["Content-Type"] == "application/problem+json", response.content
-    return response.status_code, response.json()["code"]
+    return response.status_code, json.loads(response.content)["code"]
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -123,6 +128,9 @@ def test_an_operation_answers_every_program_as_the_table_says_and_a_refusal_has_
             with stage.taken_back():
                 answers[cell] = told(asked(cell), expected[cell])
     assert {cell: (said, expected[cell]) for cell, said in answers.items() if said != expected[cell]} == {}
+    print("CALLS", stage.calls)
+    for cell in absent:
+        if differ(cell, absent): print(absent[cell], absent[cell[0],cell[1],"nobody's"])
     assert {cell for cell in absent if differ(cell, absent)} == set()
 
 
