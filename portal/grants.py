@@ -16,7 +16,7 @@ GRANTS: dict[str, dict[str, set[str]]] = {
     # table                          service -> privileges
     "tenancy_tenant": {"web": _KEEP, "signing": _READ, "validation": _READ, "messages": _READ, "relay": _READ},
     "access_user": {"web": _KEEP, "messages": _READ},
-    "access_membership": {"web": _ALL},
+    "access_membership": {"web": _ALL, "messages": _READ},
     "access_invitation": {"web": _KEEP, "messages": _READ},
     "access_look": {"web": _KEEP, "messages": _READ},
     "access_apitoken": {"web": _KEEP, "messages": _READ},

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
 from tests.api.conftest import Program
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 
 Call = tuple[Any, ...]  # method, path and, for some, a body and headers
 

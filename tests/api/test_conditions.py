@@ -3,7 +3,7 @@
 import pytest
 
 from tests.api.conftest import Program
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import begun, issued, token_of
 
 pytestmark = pytest.mark.django_db

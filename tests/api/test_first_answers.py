@@ -15,7 +15,7 @@ from portal.foundation.api import first_answers
 from portal.foundation.api.first_answers import Deed
 from portal.foundation.tenancy.context import acting_for
 from tests.api.conftest import Program
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import ask_for_codes, at_once, filled, token_of
 
 pytestmark = pytest.mark.django_db

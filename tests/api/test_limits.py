@@ -9,7 +9,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from portal.api import limits
 from portal.config import config
 from tests.api.conftest import Program
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import token_of
 
 pytestmark = pytest.mark.django_db

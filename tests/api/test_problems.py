@@ -17,7 +17,7 @@ from portal.foundation.api.errors import Invalid, NotJson
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from tests.api.conftest import Program
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import issued, signed_in, token_of
 
 pytestmark = pytest.mark.django_db

@@ -17,7 +17,7 @@ from lifecycle.wizards.identity import SUBJECT_FIELDS
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import ask_for_codes, at_domains, begun, carry_out, csr, issued, next_policies, permit
 
 pytestmark = pytest.mark.django_db

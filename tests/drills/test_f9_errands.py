@@ -27,7 +27,7 @@ from portal.notary.tasks import compare_chain, sign_chain, verify_chain
 from tests.drills import invariants
 from tests.fakes.shut_journal import WAYS, shut
 from tests.foundation.notarised import entered_key, seal
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.world import carry_out, invited, issued, serving, submitted
 
 pytestmark = pytest.mark.django_db

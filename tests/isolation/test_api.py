@@ -128,9 +128,6 @@ def test_an_operation_answers_every_program_as_the_table_says_and_a_refusal_has_
             with stage.taken_back():
                 answers[cell] = told(asked(cell), expected[cell])
     assert {cell: (said, expected[cell]) for cell, said in answers.items() if said != expected[cell]} == {}
-    print("CALLS", stage.calls)
-    for cell in absent:
-        if differ(cell, absent): print(absent[cell], absent[cell[0],cell[1],"nobody's"])
     assert {cell for cell in absent if differ(cell, absent)} == set()
 
 

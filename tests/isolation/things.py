@@ -9,13 +9,15 @@ from email.utils import formatdate
 from pathlib import Path
 from uuid import uuid4
 
-from lifecycle.authorities.models import CertificateProfile
+from lifecycle.authorities.models import CertificateAuthority, CertificateProfile
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import SubscriberAgreement
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.validation.services import ask
 from portal.config import config
 from portal.demo.mailbox import _delivered
 from portal.demo.texts import AGREEMENT
+from portal.foundation.access.looks import SHORTEST, begin_look, end_look
 from portal.foundation.access.models import User
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.ids import uuid7
@@ -30,6 +32,7 @@ from tests.world import (
     filled,
     invited,
     issued,
+    issuer_domain,
     next_policies,
     parked,
     serving,
@@ -79,8 +82,12 @@ def all_things(world: World) -> dict[str, Things]:
     theirs = things_of(people["hank"], globex, reader=people["hank"], email="new@globex.example")
     _equip_further(globex)
     theirs = {**theirs, "profile": OWN_PROFILE, "agreement": OWN_AGREEMENT}
-    found = {owner: {**things, "in review": in_review[owner]} for owner, things in zip(
-        (HERS, HIS, THEIRS), (hers, his, theirs), strict=True)}
+    found = {}
+    for whose, things, tenant, chief in (
+        (HERS, hers, acme, "ada"), (HIS, his, acme, "ada"), (THEIRS, theirs, globex, "hank"),
+    ):  # fmt: skip
+        further = _of_errands(tenant, by=people["olu"])
+        found[whose] = {**things, **further, "in review": in_review[whose], "administrator": str(people[chief].pk)}
     nothing = dict.fromkeys(found[HERS], str(uuid4())) | {"profile": "never-was", "agreement": "never-was"}
     return {**found, NOTHING: nothing}
 
@@ -91,6 +98,16 @@ def _in_review(tenant: Tenant, *people: User) -> list[str]:
     waiting_ones = [str(submitted(person, tenant).pk) for person in people]
     next_policies(tenant, approvals=0)
     return waiting_ones
+
+
+def _of_errands(tenant: Tenant, *, by: User) -> Things:
+    """What only errands name: a look that is over, a look-up that waits, an authority."""
+    look = begin_look(tenant, person=by.pk, reason="A complaint.", minutes=SHORTEST)
+    end_look(tenant.pk, person=by.pk)
+    with acting_for(tenant.pk):
+        [check] = ask([f"asked.{tenant.slug}.example"], [issuer_domain(tenant.slug)], by="a test", about="a test")
+        authority = CertificateAuthority.objects.get(slug="issuing")
+    return {"look": str(look.pk), "look-up": str(check.pk), "authority": str(authority.pk)}
 
 
 def _equip_further(tenant: Tenant) -> None:

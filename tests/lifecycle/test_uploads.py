@@ -23,7 +23,7 @@ from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.errors import Refusal
 from portal.foundation.tenancy.context import acting_for
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor, nothing_happens, said
 from tests.world import csr, issued
 

@@ -33,7 +33,7 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.world import PASSWORD, at_once, invited, serving, signed_in
 

@@ -12,7 +12,7 @@ from portal.foundation.access.permissions import Role
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.world import serving
 

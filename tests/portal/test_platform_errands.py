@@ -13,7 +13,7 @@ from portal.foundation.states import ChangedMeanwhile
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from portal.web.platform.errands import WORK
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.web.naughty import NAUGHTY
 from tests.world import at_once, parked, serving, submitted

@@ -20,7 +20,7 @@ from portal.foundation.tenancy.errors import (
     WaitingTooShort,
 )
 from portal.foundation.tenancy.models import PLATFORM, Tenant
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.web.naughty import NAUGHTY
 from tests.world import at_once, serving

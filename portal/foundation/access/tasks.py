@@ -10,7 +10,7 @@ from django.urls import reverse
 from portal.config import config
 from portal.foundation import clock
 from portal.foundation.access.links import address_of
-from portal.foundation.access.models import Invitation, Look, User
+from portal.foundation.access.models import Invitation, Look, Membership, User
 from portal.foundation.access.permissions import Role
 from portal.foundation.access.words import harmless
 from portal.foundation.audit.models import record, rehearse
@@ -70,7 +70,7 @@ def tell_of_look(promised: Errand) -> None:
     look_id, person_id = (UUID(arg) for arg in promised.args)
     with acting_for(promised.tenant_id):
         look = Look.objects.select_related("tenant", "person").filter(pk=look_id).first()
-        administrator = User.objects.filter(pk=person_id, is_active=True).first()
+        administrator = _administrator(person_id)
         if look is None or administrator is None:
             promised.finish()
             return
@@ -83,6 +83,13 @@ def tell_of_look(promised: Errand) -> None:
     with acting_for(promised.tenant_id):
         record(actor=ROBOT, code="look:tell", subject=look_id, person=person_id)
         promised.finish()
+
+
+def _administrator(person_id: UUID) -> User | None:
+    """Whoever administers the unit's tenant no more, or never did, has no business with who looks into it."""
+    seats = Membership.objects.select_related("person").filter(role=Role.ADMINISTRATOR, suspended_at=None)
+    seat = seats.filter(person=person_id, person__is_active=True).first()
+    return seat.person if seat else None
 
 
 def _news_of(look: Look, administrator: User) -> EmailMessage:

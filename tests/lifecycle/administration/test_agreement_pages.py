@@ -5,7 +5,7 @@ import pytest
 from lifecycle.policies.models import AgreementAcceptance, SubscriberAgreement
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.web.naughty import NAUGHTY
 from tests.world import filled, submitted

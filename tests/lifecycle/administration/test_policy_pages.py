@@ -8,7 +8,7 @@ from lifecycle.policies.models import Policy
 from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Page, Visitor
 from tests.world import begun, filled, issued
 

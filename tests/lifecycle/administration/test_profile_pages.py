@@ -9,7 +9,7 @@ from lifecycle.requests.orders import SUBJECT_FIELDS
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
 from tests.lifecycle.administration.pressing import press
-from tests.portal.test_every_url import everything
+from tests.rows import everything
 from tests.web.browsing import Page, Visitor
 from tests.web.naughty import NAUGHTY
 from tests.world import begun, issued
