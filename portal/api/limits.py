@@ -29,7 +29,8 @@ def _storage_address(url: str) -> str:
     if parts.scheme != "redis+socket":
         return url
     database = parse_qs(parts.query).get("virtual_host", ["0"])[0]
-    return f"redis+unix://{parts.path}?db={database}"
+    who = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return f"redis+unix://{who}{parts.path}?db={database}"
 
 
 def limiter_at(address: str) -> SlidingWindowCounterRateLimiter:

@@ -209,6 +209,11 @@ def test_names_are_looked_up_and_told_with_the_record_to_publish(program, acme, 
     calls = program(petra)
     step = calls.get(f"requests/{draft.pk}/steps/domains")
     assert [row["state"] for row in step["domains"]] == ["unverified"]
+    for names in ([], ["other.example"]):
+        refused = calls.call("POST", f"requests/{draft.pk}/domain-checks", {"names": names})
+        assert refused.status_code == 422
+    [row] = calls.get(f"requests/{draft.pk}/steps/domains")["domains"]
+    assert row["state"] == "unverified"
     calls.post(f"requests/{draft.pk}/domain-checks")
     [row] = calls.get(f"requests/{draft.pk}/steps/domains")["domains"]
     assert row["state"] == "verifying"

@@ -1,11 +1,11 @@
 """F9: the journal takes no lines (its grant was taken away; its disk is full), and nothing happens without one.
 
-Every address of the table in `tests/portal/test_every_url.py` is posted to, by everybody who
+Every address of the table in `tests/isolation/table_pages.py` is posted to, by everybody who
 might have an effect there, while the journal is shut and then once it is open again: what has
 an effect then must have had none before, was answered honestly, and has its line now.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -25,10 +25,11 @@ from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM
 from tests.drills import invariants
 from tests.fakes.shut_journal import JOURNAL, WAYS, shut
+from tests.isolation.principals import STRANGERS
+from tests.isolation.table_pages import TABLE, address, payload
+from tests.isolation.things import a_mail, hers
 from tests.lifecycle.test_uploads import made, pem
-from tests.portal import test_every_url as addresses
-from tests.portal.test_every_url import TABLE, address, everything
-from tests.portal.test_every_url import things as things  # noqa: PLC0414 - a fixture
+from tests.rows import everything
 from tests.web.browsing import Page, Visitor
 from tests.world import (
     PASSWORD,
@@ -89,6 +90,12 @@ NO_LINE = {
 """Addresses whose POST, as the table has it, changes nothing that the journal would tell of, and why."""
 
 
+@pytest.fixture
+def things(world: World) -> Iterator[dict[str, str]]:
+    with a_mail() as name:
+        yield {**hers(world), "mail": name}
+
+
 def _effects(owner: Any) -> dict[str, list[Any]]:
     """Every row that tells of an effect.
 
@@ -119,15 +126,13 @@ Deed = Callable[[], HttpResponse]
 def _posts(clients: dict[str, Client], objects: dict[str, str], name: str) -> list[Deed]:
     """The POST to one address of the table of everybody who is not turned away, and of an administrator."""
     row = TABLE[name]
-    said = SAID.get(name) or addresses.payload(row, objects)
+    said = SAID.get(name) or payload(name, objects)
 
     def post(short: str) -> HttpResponse:
         posted = urlencode(said, doseq=True)
-        return clients[short].generic("POST", address(name, row, objects), posted, "application/x-www-form-urlencoded")
+        return clients[short].generic("POST", address(name, objects), posted, "application/x-www-form-urlencoded")
 
-    let_in = {
-        short for short, status in zip(addresses.STRANGERS, row.post, strict=True) if status < 400 or name in SAID
-    }
+    let_in = {short for short, status in zip(STRANGERS, row.line("POST"), strict=True) if status < 400 or name in SAID}
     actors = {"nobody"} if name == "sign-in" else let_in & {"petra", "vera", "olu", "nobody"} | {"ada"}
     return [partial(post, short) for short in sorted(actors)]
 
@@ -247,7 +252,7 @@ def test_no_address_has_an_effect_that_the_journal_does_not_tell(drill, owner, w
         assert _lines(owner) > lines, f"{name} has an effect that the journal does not tell"
         honest = [code for code, was in zip(codes, refused[name], strict=True) if code < 400 and was >= 500]
         assert honest, (name, codes, refused[name])
-    takes = {name for name in names if name not in TABLE or TABLE[name].post != TABLE[name].door}
+    takes = {name for name in names if name not in TABLE or TABLE[name].takes("POST")}
     assert (silent & takes) - set(NO_LINE) == set()
     owner.execute("DELETE FROM outbox_errand WHERE id = %s", [things["errand"]])  # it was parked to be looked at
     invariants.hold(owner)

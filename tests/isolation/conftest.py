@@ -51,7 +51,7 @@ class Stage:
         """Rows, keys, files and mails."""
         folders = [Path(config.mail.folder), *([Path(config.journal_anchors)] if config.journal_anchors else [])]
         files = [(str(path), path.stat().st_mtime_ns) for folder in folders for path in sorted(folder.rglob("*"))]
-        keys = {key: self.broker.dump(key) for key in self.broker.keys() if not key.startswith(COUNTERS)}
+        keys = {key: self.broker.dump(key) for key in self.broker.scan_iter() if not key.startswith(COUNTERS)}
         return {**self.prints.take(), "keys": keys, "files": files, "mails": len(mail.outbox)}
 
     @contextmanager
@@ -101,12 +101,10 @@ def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[Stage]:
         theirs = [str(row.pk) for row in (world.tenants["globex"], world.people["hank"], world.people["mina"])]
         cursor = connection.cursor()
         as_it_is = Slate()
-        yield Stage(
-            world, more, found, browsers, programs, cursor, Prints(cursor, theirs=theirs), broker, as_it_is
-        )
+        yield Stage(world, more, found, browsers, programs, cursor, Prints(cursor, theirs=theirs), broker, as_it_is)
         as_it_is.close()
         slate().wipe()
-        if left := [key for key in broker.keys() if not key.startswith(b"_kombu.binding.")]:
+        if left := [key for key in broker.scan_iter() if not key.startswith(b"_kombu.binding.")]:
             broker.delete(*left)
     patch.undo()
     logging.disable(logging.NOTSET)

@@ -91,7 +91,7 @@ class Further:
 
 
 def further(acme: Tenant) -> Further:
-    """Seat a member who will be suspended (`suspend`), an operator with a look at *acme*, and somebody with all roles."""
+    """Seat a member who will be suspended (`suspend`), an operator who looks inside, and somebody with all roles."""
     now = clock.now()
     names = {"sam": "Sam Ondra", "grace": "Grace Adeyemi", "max": "Max Every"}
     people = {
@@ -138,7 +138,8 @@ def programs(world: World, more: Further) -> dict[str, Caller]:
         tokens.revoke(row.pk, by=petra.pk, may_all=False)
     secrets = {
         "no token": "", "nonsense": f"cpt_{'x' * 43}", "a cookie": "", "expired": expired, "revoked": revoked,
-        "hank": token_of(hank, globex)[1], "sam": token_of(more.sam, acme)[1], "jonas": _of_former_subscriber(jonas, acme),
+        "hank": token_of(hank, globex)[1], "sam": token_of(more.sam, acme)[1],
+        "jonas": _of_former_subscriber(jonas, acme),
     }  # fmt: skip
     secrets |= {short: token_of(world.people[short], acme)[1] for short in MEMBERS if short != "jonas"}
     secrets |= {scope: token_of(more.max, acme, scope)[1] for scope in SCOPES}

@@ -137,7 +137,11 @@ def _upload(_read: Read) -> dict[str, Any]:
 
 def _next_policies(read: Read) -> dict[str, Any]:
     operations = read("policies/desktop-signing")["operations"]
-    return {"operations": {"issue": next(row["asks"] for row in operations if row["operation"] == "issue") | {"approvals": 1}}}
+    return {
+        "operations": {
+            "issue": next(row["asks"] for row in operations if row["operation"] == "issue") | {"approvals": 1}
+        }
+    }
 
 
 def _next_profile(read: Read) -> dict[str, Any]:
@@ -260,11 +264,16 @@ def address(name: str, things: Things, tenant: str = "acme") -> str:
 def written(body: Any, things: Things) -> str:
     """The body as it is sent."""
     return json.dumps(
-        {field: value.format(**things) if isinstance(value, str) and "{" in value else value for field, value in body.items()}
+        {
+            field: value.format(**things) if isinstance(value, str) and "{" in value else value
+            for field, value in body.items()
+        }
     )
 
 
-def call(name: str, method: str, things: Things, body: Any = None, tag: str = "", tenant: str = "acme") -> dict[str, str]:
+def call(
+    name: str, method: str, things: Things, body: Any = None, tag: str = "", tenant: str = "acme"
+) -> dict[str, str]:
     """What to ask: the arguments of `Caller.ask`."""
     said = {"method": method, "url": address(name, things, tenant)}
     if method == "POST":

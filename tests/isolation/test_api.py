@@ -18,7 +18,7 @@ from portal.foundation.access.permissions import roles_with
 from portal.foundation.access.scopes import scopes_with
 from tests.isolation.answers import Call, differ, masked, observed
 from tests.isolation.conftest import Stage
-from tests.isolation.principals import MEMBERS, PROGRAMS, ROLES, UNRECOGNISED
+from tests.isolation.principals import MEMBERS, PROGRAMS, ROLES
 from tests.isolation.table_api import TABLE, call
 from tests.isolation.things import HERS
 
@@ -55,7 +55,10 @@ def test_every_operation_is_for_those_whom_its_guard_lets_in():
             assert list(row.deeds) == list(view.needs), name
         for method, deed in row.deeds.items():
             needed = needs(view, method)
-            assert deed.who.members == {short for short in MEMBERS if ROLES[short] in roles_with(needed)}, (name, method)
+            assert deed.who.members == {short for short in MEMBERS if ROLES[short] in roles_with(needed)}, (
+                name,
+                method,
+            )
             assert deed.who.scopes == set(scopes_with(needed)), (name, method)
 
 
@@ -89,7 +92,9 @@ class Asking:
         self.bodies: dict[str, Any] = {}
         self.tags: dict[str, str] = {}
         for method, deed in TABLE[name].deeds.items():
-            self.bodies[method] = deed.body(lambda path: json.loads(self._read(path).content)) if callable(deed.body) else deed.body
+            self.bodies[method] = (
+                deed.body(lambda path: json.loads(self._read(path).content)) if callable(deed.body) else deed.body
+            )
             self.tags[method] = self._read(deed.tag)["ETag"] if deed.tag else ""
 
     def _read(self, path: str) -> HttpResponse:

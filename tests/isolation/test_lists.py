@@ -52,6 +52,9 @@ EMPTY |= {"profile-list", "profile-export", "agreement-list", "agreement-page", 
 EMPTY |= {"api-profiles", "api-profile-versions", "api-agreements", "api-agreement-versions"}
 """Lists that show nothing by which Petra's things are known, also to those who see everything."""
 
+WHOLE = {"tenant-home", "policy-list", "policy-page", "profile-list", "agreement-list", "agreement-page"}
+"""What stands on one page however long it is."""
+
 GLOBEX = {"only-at-globex", "only at globex", "terms-of-globex", "terms of globex"}
 ASKERS = ("vera", "petra")
 """An auditor of both tenants, who sees everything in each; a subscriber, who sees what is hers."""
@@ -93,7 +96,11 @@ def seen(response: HttpResponse) -> str:
 def seen_in(*words: str) -> str:
     """Words and, of those that could be cursors, what they say."""
     cursors = [word for word in words if re.fullmatch(r"[\w-]{8,2000}", word)]
-    opened = [base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_").decode(errors="replace") for word in cursors if len(word) % 4 != 1]
+    opened = [
+        base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_").decode(errors="replace")
+        for word in cursors
+        if len(word) % 4 != 1
+    ]
     return " ".join([*words, *opened]).lower()
 
 
@@ -107,14 +114,32 @@ def probes(stage: Stage) -> list[str]:
     """What somebody would type who looks for Hank's things, or for Dan's."""
     hank, dan = stage.world.people["hank"], stage.world.people["dan"]
     theirs, his = stage.things[THEIRS], stage.things[HIS]
-    return [hank.name, hank.email, str(hank.pk), theirs["certificate"], theirs["request"], "only-at-globex", dan.email, his["request"]]
+    return [
+        hank.email,
+        hank.name,
+        str(hank.pk),
+        theirs["certificate"],
+        theirs["request"],
+        "only-at-globex",
+        dan.email,
+        his["request"],
+    ]
 
 
-def narrowed(names: dict[str, list[str]], stage: Stage, places: list[str]) -> Iterator[Query]:
-    """Every choice of every parameter, every probe in those that take words, every foreign cursor."""
+def narrowed(
+    names: dict[str, list[str]], stage: Stage, places: list[str], *, short: str, soaking: bool
+) -> Iterator[Query]:
+    """Every choice of every parameter, every probe in those that take words, every foreign cursor.
+
+    Of the choices, who sees less than the auditor takes the orders only, and whoever searches otherwise than by `q`
+    types an address, except in a soak.
+    """
     yield {}
     for name, choices in names.items():
-        yield from ({name: value} for value in (choices or probes(stage)))
+        if choices and (soaking or short == "vera" or name == "sort"):
+            yield from ({name: value} for value in choices)
+        elif not choices:
+            yield from ({name: value} for value in probes(stage)[: None if soaking or name == "q" else 2])
     yield from ({way: place} for way in ("after", "before") for place in places)
 
 
@@ -132,7 +157,7 @@ def test_every_page_that_lists_has_a_row(stage):
                     if b'class="pages"' in answer.content or answer["Content-Type"].startswith("text/csv"):
                         found.add(name)
     assert found <= {*PAGES, *EXPORTS}
-    assert {*PAGES, *EXPORTS} - found <= {"tenant-home", "policy-page", "agreement-page"}
+    assert {*PAGES, *EXPORTS} - found == WHOLE
 
 
 def test_every_list_of_the_api_has_a_row():
@@ -158,14 +183,16 @@ def fields(stage: Stage, name: str, short: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", [*PAGES, *EXPORTS])
-def test_no_page_and_no_file_shows_anything_of_another_tenant_or_of_a_colleague(stage, words, cursors, name):
+def test_no_page_and_no_file_shows_anything_of_another_tenant_or_of_a_colleague(stage, words, cursors, soaking, name):
     listing = EXPORTS.get(name, name)
     said = table_pages.call(name, "GET", stage.things[HERS])
     told: set[str] = set()
     for short in ASKERS:
         if table_pages.TABLE[name].answer(short, "GET", HERS) != 200:
             continue
-        for query in narrowed(fields(stage, listing, short), stage, cursors.get(PAGES[listing], [])):
+        for query in narrowed(
+            fields(stage, listing, short), stage, cursors.get(PAGES[listing], []), short=short, soaking=soaking
+        ):
             stage.calls += 1
             text = seen(stage.browsers[short].ask(said["method"], f"{said['url']}?{urlencode(query)}"))
             assert shown(text, words[short], query) == set(), (short, query)
@@ -185,7 +212,9 @@ def parameters() -> dict[str, dict[str, list[str]]]:
         asked = {each["name"]: each["schema"].get("enum", []) for each in told if each["in"] == "query"}
         if "after" in asked:
             url = re.sub(r"\{(\w+)\}", lambda match: here[match[1]], path)
-            found[str(resolve(url).url_name)] = {n: c for n, c in asked.items() if n not in {"after", "before", "limit"}}
+            found[str(resolve(url).url_name)] = {
+                n: c for n, c in asked.items() if n not in {"after", "before", "limit"}
+            }
     return found
 
 
@@ -194,13 +223,13 @@ def test_the_document_knows_every_list():
 
 
 @pytest.mark.parametrize("name", sorted(API))
-def test_no_list_of_the_api_shows_anything_of_another_tenant_or_of_a_colleague(stage, words, cursors, name):
+def test_no_list_of_the_api_shows_anything_of_another_tenant_or_of_a_colleague(stage, words, cursors, soaking, name):
     url = table_api.address(name, stage.things[HERS])
     told: set[str] = set()
     for program in ASKERS:
         if table_api.TABLE[name].answer(program, "GET", HERS)[0] != 200:
             continue
-        for query in narrowed(parameters()[name], stage, cursors[name]):
+        for query in narrowed(parameters()[name], stage, cursors[name], short=program, soaking=soaking):
             stage.calls += 1
             answer = stage.programs[program].ask("GET", f"{url}?{urlencode(query)}")
             assert answer.status_code in {200, 422}, (program, query)

@@ -66,7 +66,8 @@ def calls() -> Iterator[tuple[str, tuple[str, ...]]]:
 @pytest.mark.parametrize(("task", "foreign"), list(calls()))
 def test_an_errand_that_names_another_tenants_thing_does_nothing_to_it(stage, task, foreign):
     said = [
-        kind[1:] if kind.startswith("=") else stage.things[THEIRS if kind in foreign else HERS][kind] for kind in TASKS[task]
+        kind[1:] if kind.startswith("=") else stage.things[THEIRS if kind in foreign else HERS][kind]
+        for kind in TASKS[task]
     ]
     acme, due = stage.world.tenants["acme"], clock.now()
     errand = Errand(tenant_id=acme.pk, queue=task_named(task).queue, task=task, args=said, due_at=due)

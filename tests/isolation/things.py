@@ -72,19 +72,26 @@ def things_of(person: User, tenant: Tenant, *, reader: User, email: str = "new@a
     }
 
 
+def hers(world: World) -> Things:
+    """What Petra owns, for a test that asks with the table and needs no other class."""
+    acme, petra = world.tenants["acme"], world.people["petra"]
+    [in_review] = _in_review(acme, petra)
+    return {**things_of(petra, acme, reader=world.people["vera"]), "in review": in_review}
+
+
 def all_things(world: World) -> dict[str, Things]:
     """The four classes."""
     people, acme, globex = world.people, world.tenants["acme"], world.tenants["globex"]
     in_review = dict(zip((HERS, HIS), _in_review(acme, people["petra"], people["dan"]), strict=True))
     [in_review[THEIRS]] = _in_review(globex, people["hank"])
-    hers = things_of(people["petra"], acme, reader=people["vera"])
+    petras = things_of(people["petra"], acme, reader=people["vera"])
     his = things_of(people["dan"], acme, reader=people["ada"], email="newer@acme.example")
     theirs = things_of(people["hank"], globex, reader=people["hank"], email="new@globex.example")
     _equip_further(globex)
     theirs = {**theirs, "profile": OWN_PROFILE, "agreement": OWN_AGREEMENT}
     found = {}
     for whose, things, tenant, chief in (
-        (HERS, hers, acme, "ada"), (HIS, his, acme, "ada"), (THEIRS, theirs, globex, "hank"),
+        (HERS, petras, acme, "ada"), (HIS, his, acme, "ada"), (THEIRS, theirs, globex, "hank"),
     ):  # fmt: skip
         further = _of_errands(tenant, by=people["olu"])
         found[whose] = {**things, **further, "in review": in_review[whose], "administrator": str(people[chief].pk)}

@@ -25,8 +25,8 @@ from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_as, acting_for, current_unit
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.models import PLATFORM
-from tests.rows import everything
 from tests.portal.test_people_invitations import LONG, codes, deliver, roles_of
+from tests.rows import everything
 from tests.web.browsing import Visitor
 from tests.web.naughty import NAUGHTY
 from tests.world import PASSWORD, at_once, begun, enrolled, invited, serving, signed_in, submitted

@@ -26,8 +26,8 @@ from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import PLATFORM
-from tests.rows import everything
 from tests.portal.test_people_invitations import codes, deliver, link_in, path_of
+from tests.rows import everything
 from tests.web.browsing import Visitor, another, code_sent
 from tests.world import (
     PASSWORD,

@@ -17,13 +17,18 @@ from portal.foundation.tenancy import services
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from portal.web.platform.errands import WORK
-from tests.portal import test_every_url
-from tests.portal.test_every_url import INSIDE, TABLE, ask, everything
+from tests.isolation.table_pages import INSIDE, ask
+from tests.isolation.things import hers
+from tests.rows import everything
 from tests.world import carry_out, errand_of, issued, serving, signed_in, submitted
 
 pytestmark = pytest.mark.django_db
 
-things = test_every_url.things  # the fixture
+
+@pytest.fixture
+def things(world):
+    return hers(world)
+
 
 MEMBERS = ("ada", "vera", "petra")
 METHODS = ("GET", "POST", "DELETE")
@@ -63,7 +68,7 @@ def test_every_address_of_the_tenant_is_shut_for_every_member_and_touches_nothin
     clients = {short: signed_in(Client(), world.people[short]) for short in MEMBERS}
     before = everything(owner)
     with clock.frozen(at):
-        for name in [name for name, row in TABLE.items() if row.door in INSIDE]:
+        for name in INSIDE:
             for short, client in clients.items():
                 for method in METHODS:
                     answer = ask(client, method, name, things)

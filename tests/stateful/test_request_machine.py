@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 def test_every_invariant_holds_after_every_step(owner, broker, drill):
     counts = Counts()
 
-    walked(owner, counts, walks=drill.times(6, soak=220), derandomize=not drill.soaking, print_blob=True)
+    walked(owner, counts, walks=drill.times(6, soak=250), derandomize=not drill.soaking, print_blob=True)
 
     drill.measured(**vars(counts))
     assert counts.issued > counts.walks / 2, "most of the walks got nowhere"

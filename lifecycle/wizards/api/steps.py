@@ -18,6 +18,7 @@ from lifecycle.authorities.names import NAME_KINDS
 from lifecycle.requests.errors import CodeWanted, NothingToConfirm, StepIsAhead, StepsOpen, SubmittedAlready
 from lifecycle.requests.kinds import UseCase
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import names_to_check
 from lifecycle.wizards.answering import (
     ask_for_code,
     draft_of,
@@ -141,6 +142,7 @@ class DomainChecksSerializer(serializers.Serializer[Any]):
     names = serializers.ListField(
         child=serializers.CharField(max_length=260),
         required=False,
+        min_length=1,
         help_text="Which of the request's names; all of them where it is left out.",
     )
 
@@ -165,7 +167,11 @@ class DomainChecks(Endpoint):
         _flow, here = step_of(draft, "domains")
         if here.slug != "domains":
             raise StepIsAhead(open=here.title)
-        have_looked_up(draft, given.get("names", []), by=self.asked.person.pk)
+        names = given.get("names", [])
+        if strange := [name for name in names if name not in names_to_check(draft)]:
+            faults = [fault("/names", "unknown", f"{name} is none of this request's names.") for name in strange]
+            raise Invalid(faults)
+        have_looked_up(draft, names, by=self.asked.person.pk)
         return Response(in_full(self.asked, request_of(self.asked, pk)), status=202)
 
 

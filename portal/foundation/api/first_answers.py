@@ -74,7 +74,9 @@ def _made_or_found(row: FirstAnswer) -> FirstAnswer:
     while True:
         FirstAnswer.objects.bulk_create([row], ignore_conflicts=True)
         found = FirstAnswer.objects.select_for_update(of=("self",)).filter(token=row.token, key=row.key).first()
-        if found:
+        if found and found.made_at < row.made_at - REMEMBERED:
+            found.delete()  # nobody swept it yet
+        elif found:
             return found
 
 
