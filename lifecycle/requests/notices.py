@@ -37,10 +37,14 @@ def send_notice(promised: Errand) -> None:
 
 
 def deliver(promised: Errand, person: UUID, request_id: UUID, occasion: str) -> None:
-    """Send one notice to whoever asked for the request, and to nobody else.  Its row is written after the mail server took it: a mail may come twice, never not at all."""
+    """Send one notice to whoever asked for the request, and to nobody else.
+
+    Its row is written after the mail server took it: a mail may come twice, never not at all.
+    """
     with acting_for(promised.tenant_id):
         request = request_of(request_id)
-        if request.requested_by != person or Notice.objects.filter(person_id=person, subject=request.pk, occasion=occasion).exists():
+        sent = Notice.objects.filter(person_id=person, subject=request.pk, occasion=occasion)
+        if request.requested_by != person or sent.exists():
             promised.finish()
             return
         certificate = Certificate.objects.filter(made_from=request.pk).first()

@@ -39,9 +39,7 @@ def is_cursor(text: str, model: type[Model], by: str) -> bool:
     return _read(text, model, by) is not None
 
 
-def page_of(
-    rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[str, str], size: int = SIZE
-) -> Page[Row]:
+def page_of(rows: QuerySet[Row], *, by: str, descending: bool, asked: Mapping[str, str], size: int = SIZE) -> Page[Row]:
     """Return the page behind the cursor `after`, or before `before`; a cursor nobody made starts at the beginning.
 
     *by* is a column that is never NULL and leads an index whose next column is the primary key.
