@@ -31,9 +31,6 @@ A_FEW = ("ada",)
 
 CONFIGURATION = """\
 # A rule of the product may forbid what the schema of a body allows (409, 422); a header may leave nothing (406, 412).
-[output.truncation]
-enabled = false
-
 [checks]
 positive_data_acceptance.expected-statuses = [
   "2xx", "304", "401", "403", "404", "406", "409", "412", "422", "428", "429", "503"
@@ -105,7 +102,7 @@ def things(world: World, acme: Tenant) -> dict[str, dict[str, str]]:
         "people": {"id": str(world.people["dan"].pk)},
         "invitations": {"id": str(invitation.pk)},
         "journal": {"id": str(line.pk)},
-        "policies": {"profile": "desktop-signing", "operation": "rekey"},
+        "policies": {"profile": "desktop-signing"},
         "profiles": {"profile": "desktop-signing"},
         "agreements": {"agreement": "subscriber", "language": "en"},
     }
@@ -146,4 +143,4 @@ def run(address: str, secret: str, folder: Path, configuration: str, phases: str
         command += ["--header", f"Authorization: Bearer {secret}"]
     told = os.environ | {"SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=told, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout[-20_000:] + done.stderr[-2000:]
+    return done.returncode, "\n".join(line[:500] for line in f"{done.stdout}\n{done.stderr}".splitlines())

@@ -8,19 +8,26 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.http import HttpResponse
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from lifecycle.requests.models import CertificateRequest
 from portal.foundation.access.guards import needs, takes_token
 from portal.foundation.access.permissions import roles_with
 from portal.foundation.access.scopes import scopes_with
+from portal.foundation.outbox.models import Errand
+from portal.foundation.tenancy.context import acting_for
 from tests.isolation.answers import Call, differ, masked, observed
 from tests.isolation.conftest import Stage
 from tests.isolation.principals import MEMBERS, PROGRAMS, ROLES
-from tests.isolation.table_api import TABLE, call
+from tests.isolation.table_api import JSON, TABLE, call
+from tests.isolation.table_pages import FORM
 from tests.isolation.things import HERS
+from tests.world import ask_for_codes, filled
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 _READING = {"GET", "HEAD"}
@@ -148,3 +155,21 @@ def test_another_tenant_one_that_never_was_and_a_token_that_never_was_get_the_sa
                 answers = [masked(asked((program, method, HERS), tenant), tenant) for program, tenant in pairs]
                 assert set(answers) == {answers[0]}, (name, method)
                 assert answers[0][0] == 401
+
+
+def test_without_the_second_factor_neither_a_session_nor_a_token_submits_anything(stage):
+    acme, petra = stage.world.tenants["acme"], stage.world.people["petra"]
+    with stage.taken_back():
+        ask_for_codes(acme)
+        draft = filled(petra, acme)
+        path, errands = f"acme/requests/{draft.pk}", Errand.objects.count()
+        for body in ("{}", '{"code": "000000"}'):
+            key = {"Idempotency-Key": str(uuid4())}
+            answer = stage.programs["petra"].ask("POST", f"/api/v1/t/{path}/submission", body, JSON, **key)
+            assert answer.status_code in {403, 409, 422}, answer.content
+        page = stage.browsers["petra"].ask("POST", f"/t/{path}/confirmation/", "code=000000", FORM)
+        assert page.status_code == 302
+        with acting_for(acme.pk):
+            assert CertificateRequest.objects.get(pk=draft.pk).state == "draft"
+        assert Errand.objects.count() == errands
+        assert mail.outbox == []
