@@ -16,16 +16,18 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 from lifecycle.authorities.keys import KEY_KINDS
 from lifecycle.certificates.models import Certificate
 from lifecycle.certificates.naming import alternative_names
+from lifecycle.requests.models import CertificateRequest
 from lifecycle.validation.models import CaaCheck
 from lifecycle.validation.selectors import PAUSE
 from lifecycle.validation.states import CaaState
 from portal.foundation import clock
 from portal.foundation.access.models import User
+from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
 from tests.journeys.hands import Hand, Keyboard, Mouse
 from tests.journeys.live import Portal
-from tests.journeys.test_browser_faults import at_confirm, counted
+from tests.journeys.test_browser_faults import at_confirm
 from tests.journeys.test_journeys import download, until_ready, verifies
 from tests.journeys.test_key_in_browser import PASSWORD, ask_for_key, openssl, serving_tls
 from tests.world import ask_for_codes, issued
@@ -59,6 +61,15 @@ def test_rekey_switched_off_and_on_is_obeyed_at_once(portal, surf, ada, petra, a
     at_confirm(page, source).press("button", "Rekey")
     until_ready(page)
     assert counted(acme, source) == (1, 1, 1)
+
+
+def counted(tenant: Tenant, source: Certificate) -> tuple[int, int, int]:
+    """How many requests, errands and new certificates there are of *source*."""
+    with acting_for(tenant.pk):
+        requests = CertificateRequest.objects.filter(predecessor=source)
+        ids = [str(request.pk) for request in requests]
+        errands = Errand.objects.filter(task__endswith="execute_request", args__0__in=ids).count()
+        return len(ids), errands, Certificate.objects.filter(predecessor=source).count()
 
 
 def switch_rekey(hand: Hand, *, on: bool) -> None:
