@@ -15,7 +15,7 @@ from portal.demo.postgresql import OWNER
 from portal.foundation.audit.sealer import seal_everything
 from portal.foundation.states import Machine
 from portal.foundation.tenancy.context import acting_for
-from tests.world import begun, filled, issued, serving, submitted
+from tests.world import begun, filled, issued, serving, submitted, token_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +26,7 @@ MACHINES = {
 }
 
 NEVER_CHANGES = {
+    "access_apitoken": {"last_used_at", "revoked_at"},
     "access_invitation": {"sent_at", "expires_at", "taken_at", "taken_by", "withdrawn_at"},
     "access_look": {"ended_at"},
     "audit_auditcheckpoint": set(),
@@ -215,6 +216,7 @@ def test_the_tables_that_never_change_are_those_that_say_so_in_the_database(owne
 def one_of_each(owner, acme, petra, a_challenge):
     """A row in every table of facts, of acme; written by the services wherever one writes it."""
     certificate = issued(petra, acme)
+    token_of(petra, acme)
     with serving("relay"):
         seal_everything()
     a_challenge()

@@ -34,7 +34,8 @@ from lifecycle.authorities.lints import Complaint, Lint
 from lifecycle.authorities.profiles import ProfileUnfit
 from lifecycle.policies.errors import AgreementUnfit, PolicyChangedMeanwhile, PolicyUnfit
 from lifecycle.policies.rules import RULES, Broken, PolicyForbids, Proposal, Source, enforce
-from portal.foundation.access.errors import InvitedTooOften, TooManyInvitations
+from portal.foundation.access.errors import InvitedTooOften, TooManyCalls, TooManyInvitations
+from portal.foundation.api.errors import Invalid, fault
 from portal.foundation.errors import Absent, Conflict, Denied, Refusal
 from portal.foundation.tenancy.errors import NotHere
 from portal.web.middleware import LARGEST_BODY
@@ -60,6 +61,7 @@ SPECIAL = {
     "agreement-unfit": lambda: AgreementUnfit(why="It says nothing."),
     "code-sent-a-moment-ago": lambda: CodeSentAMomentAgo(seconds=30),
     "failed-lint": lambda: FailedLint((Complaint(LINT, "it is too long"),)),
+    "invalid": lambda: Invalid([fault("/kind", "required", "It is needed.")]),
     "invited-too-often": lambda: InvitedTooOften(email="new@acme.example", seconds=400),
     "password-too-weak": lambda: PasswordTooWeak(sentences="It is too short."),
     "policy-changed-meanwhile": lambda: PolicyChangedMeanwhile(["rekey"]),
@@ -67,6 +69,7 @@ SPECIAL = {
     "policy-unfit": lambda: PolicyUnfit(["It asks for nothing. (C7)"]),
     "profile-unfit": lambda: ProfileUnfit(["It names no key. (RFC 5280 4.1)"]),
     "too-many-attempts": lambda: TooManyAttempts(seconds=400),
+    "too-many-calls": lambda: TooManyCalls(most=300, whose="token", seconds=20),
     "too-many-codes": lambda: TooManyCodes(sends=3, seconds=90),
     "too-many-enrolments": lambda: TooManyEnrolments(most=3),
     "too-many-invitations": lambda: TooManyInvitations(most=1000, seconds=400),
@@ -105,7 +108,7 @@ def test_no_refusal_is_left_without_a_code():
 
     general = {Refusal, Conflict, Denied, Absent}
     without = {kind for kind in all_of(Refusal) - general if "code" not in vars(kind)}
-    assert {kind.__name__ for kind in without} == {"LaterPlease"}
+    assert {kind.__name__ for kind in without} == {"LaterPlease", "Unrecognised"}
     assert len(Refusal.known()) >= 36
 
 
@@ -171,7 +174,7 @@ def test_a_refusal_is_a_problem_document_for_programs(request_of, code):
         "detail": refusal.advice,
         "code": code,
         "request_id": "0192f0c0-0000-7000-8000-000000000001",
-    }
+    } | ({"errors": refusal.faults} if refusal.faults else {})
 
 
 @pytest.mark.parametrize(
