@@ -130,7 +130,7 @@ class Workers(RuleBasedStateMachine):
             nonlocal statements
             statements += 1
             if statements == dies:
-                raise Killed(f"at statement {dies}: {sql[:60]}")
+                raise Killed(f"at statement {dies}: {str(sql)[:60]}")  # some are composed
             return execute(sql, *rest)
 
         self.stage.authority.inner.dies = dies if isinstance(dies, str) else None
