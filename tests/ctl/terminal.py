@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,11 @@ from typing import Any
 from tests.plugins.services import ROOT
 
 PORTALCTL = Path(sys.executable).parent / "portalctl"
+
+
+def _listening() -> None:
+    """Let Ctrl-C reach the program, also where the tests run in the background and ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Terminal:
             text=True,
             env=self._environment,
             cwd=self.home,
+            preexec_fn=_listening,  # noqa: PLW1509 - no thread runs here
         )
 
     def talk(self, command: str | Sequence[str], answers: Sequence[tuple[str, Any]], seconds: float = 90.0) -> Ended:
@@ -89,6 +96,7 @@ class Terminal:
             stderr=follower,
             env=self._environment,
             cwd=self.home,
+            preexec_fn=_listening,  # noqa: PLW1509 - no thread runs here
         )
         os.close(follower)
         said, seen, left, deadline = "", 0, list(answers), time.monotonic() + seconds

@@ -5,9 +5,11 @@ They must not outlive this folder: the workers would take the errands of tests t
 
 import os
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
@@ -15,7 +17,7 @@ from lifecycle.certificates.models import Certificate
 from portal.foundation.access.models import User
 from portal.foundation.tenancy.models import Tenant
 from tests.journeys.live import CHROMIUM, FLAGS, Portal
-from tests.world import issued, signed_in
+from tests.world import PASSWORD, World, issued, signed_in
 
 
 @pytest.fixture(scope="package")
@@ -28,9 +30,20 @@ def _running(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) ->
         portal.stop()
 
 
+@cache
+def _hashed() -> str:
+    return Argon2PasswordHasher().encode(PASSWORD, "as the product salts it")
+
+
 @pytest.fixture
-def portal(_running: Portal, db: None) -> Portal:
-    """Return the portal with an empty mailbox; `db` wipes behind the test, when its browser is gone."""
+def portal(_running: Portal, world: World) -> Portal:
+    """Return the portal with an empty mailbox; `world` is wiped behind the test, when its browser is gone.
+
+    Passwords are hashed as the running portal hashes them: it would hash cheaper ones anew, which ends sessions.
+    """
+    for person in world.people.values():
+        person.password = _hashed()
+        person.save(update_fields=["password"])
     _running.forget_mails()
     return _running
 

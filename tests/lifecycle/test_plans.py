@@ -32,6 +32,7 @@ MOST_TOUCHED = 6_000
 
 # what is typed into a field that offers no choices
 TYPED = {
+    "number": "RQ-2222-2222",
     "owner": "petra@acme.example",
     "person": "petra@acme.example",
     "expires": "2027-03",

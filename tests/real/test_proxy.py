@@ -263,7 +263,10 @@ def test_the_proxy_and_the_portal_agree_on_the_largest_body(front):
         assert refused.headers.get_all("Strict-Transport-Security") == ["max-age=31536000"]
         assert b"4 MB" in refused.body
     assert front.web.log.read_text().count('"event": "request"') == asked, "the portal was not asked"
-    largest = front.ask("/sign-in/", method="POST", body=b"x" * LARGEST_BODY)
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    file = b"x" * (LARGEST_BODY - len(head) - len(b"\r\n--b--\r\n"))
+    form = {"Content-Type": "multipart/form-data; boundary=b"}  # so that the portal reads it to its end
+    largest = front.ask("/sign-in/", method="POST", body=head + file + b"\r\n--b--\r\n", headers=form)
     assert largest.status == 403  # the portal judged it: it came from no form of ours
     assert largest.headers["X-Request-ID"]
 

@@ -51,9 +51,11 @@ WORK: Mapping[str, Work] = {
     "portal.foundation.access.tasks.send_invitation": Work(gettext_lazy("Send an invitation")),
     "portal.foundation.access.tasks.tell_of_look": Work(gettext_lazy("Tell an administrator of an operator's look")),
     "auth2fa.tasks.tell": Work(gettext_lazy("Tell a person what happened to their account")),
+    "auth2fa.tasks.warn_of_end": Work(gettext_lazy("Tell a person that their token ends soon")),
     "auth2fa.tasks.send_reset": Work(gettext_lazy("Send a link for a new password")),
     "portal.notary.tasks.sign_chain": Work(gettext_lazy("Sign a checkpoint of a journal"), _PROMISED),
     "portal.notary.tasks.verify_chain": Work(gettext_lazy("Verify a journal")),
+    "portal.notary.tasks.compare_chain": Work(gettext_lazy("Compare a journal with what is kept of it elsewhere")),
 }
 """A task without a row is shown by its name and cannot be given up; a test sees to the rows."""
 
