@@ -33,10 +33,10 @@ CONFIGURATION = """\
 # A rule of the product may forbid what the schema of a body allows (409, 422); a header may leave nothing (406, 412).
 [checks]
 positive_data_acceptance.expected-statuses = [
-  "2xx", "304", "401", "403", "404", "406", "409", "412", "422", "428", "429", "503"
+  "2xx", "304", "401", "403", "404", "406", "409", "412", "413", "422", "428", "429", "503"
 ]
 negative_data_rejection.expected-statuses = [
-  "400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "428", "429", "503"
+  "400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "428", "429", "503"
 ]
 missing_required_header.expected-statuses = ["400", "401", "403", "404", "405", "406", "422", "428"]
 
