@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from django.conf import settings
 from django.contrib import messages
@@ -66,7 +67,16 @@ class LargestBody:
         known = length.isascii() and length.isdigit() and "HTTP_TRANSFER_ENCODING" not in request.META
         if not known or len(length) > len(str(LARGEST_BODY)) or int(length) > LARGEST_BODY:
             return problems.answer(request, problems.TooMuchSent(most=LARGEST_BODY // _MB))
-        return self._get_response(request)
+        response = self._get_response(request)
+        _read_to_the_end(request)
+        return response
+
+
+def _read_to_the_end(request: HttpRequest) -> None:
+    """Take what nobody read: a server that hangs up on a proxy that is still sending may lose its own answer."""
+    with suppress(OSError):
+        while request.read(64 * 1024):
+            pass
 
 
 class OneAlphabet:
