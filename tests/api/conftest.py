@@ -9,12 +9,9 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from portal.foundation.access import tokens
 from portal.foundation.access.models import User
-from portal.foundation.access.permissions import permissions_of
-from portal.foundation.access.scopes import useful_to
-from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import Tenant
+from tests import world
 
 
 class Program:
@@ -51,9 +48,7 @@ class Program:
 
 def token_of(person: User, tenant: Tenant, scopes: Iterable[str] = (), *, days: int = 30) -> str:
     """The secret of a new token; with every scope that the person can use unless some are named."""
-    with acting_for(tenant.pk):
-        wanted = scopes or useful_to(permissions_of(tokens.roles_of(person.pk)))
-        _row, secret = tokens.make(person.pk, name="a test", scopes=wanted, days=days, by=person.pk)
+    _row, secret = world.token_of(person, tenant, *scopes, days=days, name="a test")
     return secret
 
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -33,9 +34,9 @@ class BeginSerializer(serializers.Serializer[Any]):
         needed, other = ("certificate", "profile")
         if not MEANING[Kind(attrs["kind"])].starts_from_certificate:
             needed, other = other, needed
-        faults = [fault(f"/{needed}", "required", "This kind of request needs it.")] if needed not in attrs else []
+        faults = [fault(f"/{needed}", "required", _("This kind of request needs it."))] if needed not in attrs else []
         if other in attrs:
-            faults.append(fault(f"/{other}", "unknown", "This kind of request has no use for it."))
+            faults.append(fault(f"/{other}", "unknown", _("This kind of request has no use for it.")))
         if faults:
             raise Invalid(faults)
         return attrs

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from auth2fa.challenges import window_of
@@ -150,7 +151,7 @@ def _deeds(asked: TenantRequest, request: CertificateRequest, flow: Flow | None)
     events, may = LIFE.events_from(State(request.state)), asked.seat.permissions
     mine = request.requested_by == asked.person.pk and Permission.REQUEST_MAKE in may
     if mine and flow:
-        why_not = f"This step is open: {flow.open_step.title}." if flow.open_step else ""
+        why_not = _("This step is open: {step}.").format(step=flow.open_step.title) if flow.open_step else ""
         yield {"deed": "answer", "why_not": ""}
         yield {"deed": "submit", "why_not": why_not}
     if mine and Event.WITHDRAW in events:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -120,7 +121,7 @@ class RequestStep(Endpoint):
         form = here.form(posted(given), draft=draft)
         asked = {name for name, field in form.fields.items() if not field.disabled}
         if strange := sorted(given.keys() - asked):
-            raise Invalid([fault(f"/{name}", "unknown", "This step does not ask that now.") for name in strange])
+            raise Invalid([fault(f"/{name}", "unknown", _("This step does not ask that now.")) for name in strange])
         keep(draft, here, judged(form))
         return Response(in_full(self.asked, request_of(self.asked, pk)))
 
@@ -169,7 +170,10 @@ class DomainChecks(Endpoint):
             raise StepIsAhead(open=here.title)
         names = given.get("names", [])
         if strange := [name for name in names if name not in names_to_check(draft)]:
-            faults = [fault("/names", "unknown", f"{name} is none of this request's names.") for name in strange]
+            faults = [
+                fault("/names", "unknown", _("{name} is none of this request's names.").format(name=name))
+                for name in strange
+            ]
             raise Invalid(faults)
         have_looked_up(draft, names, by=self.asked.person.pk)
         return Response(in_full(self.asked, request_of(self.asked, pk)), status=202)
