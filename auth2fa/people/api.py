@@ -23,7 +23,6 @@ from auth2fa.people.api_shapes import (
     ImportSerializer,
     InvitationSerializer,
     InviteSerializer,
-    NoFieldsSerializer,
     PersonSerializer,
     RolesSerializer,
 )
@@ -35,7 +34,7 @@ from portal.foundation.access import services
 from portal.foundation.access.invitations import Invitee, offered_roles
 from portal.foundation.access.models import Invitation
 from portal.foundation.access.permissions import Role
-from portal.foundation.api.bodies import judged, posted, taken
+from portal.foundation.api.bodies import NothingSerializer, judged, posted, taken
 from portal.foundation.api.endpoint import Endpoint, between_units
 from portal.foundation.api.errors import Invalid, fault
 from portal.foundation.api.lists import Listing, page_serializer, parameters_of
@@ -169,7 +168,7 @@ class PersonRoles(Endpoint):
         operation_id="people_suspend",
         summary="Suspend a person",
         description="They cannot enter any more; their roles, drafts and certificates stay as they are.",
-        request=NoFieldsSerializer,
+        request=NothingSerializer,
         responses=PersonSerializer,
     )
 )
@@ -177,7 +176,7 @@ class PersonSuspension(Endpoint):
     """Does nothing to somebody who is suspended already."""
 
     def post(self, request: Request, pk: UUID) -> Response:
-        taken(request.data, NoFieldsSerializer)
+        taken(request.data, NothingSerializer)
         services.suspend(pk, by=self.asked.person.pk)
         return Response(plain(member(pk)))
 
@@ -186,7 +185,7 @@ class PersonSuspension(Endpoint):
     post=extend_schema(
         operation_id="people_unsuspend",
         summary="End a person's suspension",
-        request=NoFieldsSerializer,
+        request=NothingSerializer,
         responses=PersonSerializer,
     )
 )
@@ -194,7 +193,7 @@ class PersonReadmission(Endpoint):
     """They can enter again with the roles that they had."""
 
     def post(self, request: Request, pk: UUID) -> Response:
-        taken(request.data, NoFieldsSerializer)
+        taken(request.data, NothingSerializer)
         services.unsuspend(pk, by=self.asked.person.pk)
         return Response(plain(member(pk)))
 
@@ -204,7 +203,7 @@ class PersonReadmission(Endpoint):
         operation_id="people_sign_out",
         summary="End every session of a person",
         description="Of somebody who belongs to no other organisation. They are told by e-mail.",
-        request=NoFieldsSerializer,
+        request=NothingSerializer,
         responses=PersonSerializer,
     )
 )
@@ -213,7 +212,7 @@ class PersonSignOut(Endpoint):
 
     @between_units
     def post(self, request: Request, pk: UUID) -> Response:
-        taken(request.data, NoFieldsSerializer)
+        taken(request.data, NothingSerializer)
         with self.unit():
             member(pk)  # their own rows are opened only once it is certain that they are one
         ACTS["end-sessions"].do(self.asked.tenant.pk, pk, self.asked.person.pk)
@@ -290,7 +289,7 @@ class InvitationDetail(Endpoint):
     post=extend_schema(
         operation_id="invitations_resend",
         summary="Send an invitation again",
-        request=NoFieldsSerializer,
+        request=NothingSerializer,
         responses=InvitationSerializer,
     )
 )
@@ -298,7 +297,7 @@ class InvitationResending(Endpoint):
     """Its link is good for seven days from now."""
 
     def post(self, request: Request, pk: UUID) -> Response:
-        taken(request.data, NoFieldsSerializer)
+        taken(request.data, NothingSerializer)
         _invitation(pk)
         services.resend(pk, by=self.asked.person.pk)
         return Response(invited(_invitation(pk)))
@@ -308,7 +307,7 @@ class InvitationResending(Endpoint):
     post=extend_schema(
         operation_id="invitations_withdraw",
         summary="Withdraw an invitation",
-        request=NoFieldsSerializer,
+        request=NothingSerializer,
         responses=InvitationSerializer,
     )
 )
@@ -316,7 +315,7 @@ class InvitationWithdrawal(Endpoint):
     """Its link is dead at once."""
 
     def post(self, request: Request, pk: UUID) -> Response:
-        taken(request.data, NoFieldsSerializer)
+        taken(request.data, NothingSerializer)
         _invitation(pk)
         services.withdraw(pk, by=self.asked.person.pk)
         return Response(invited(_invitation(pk)))

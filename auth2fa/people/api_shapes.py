@@ -40,10 +40,6 @@ class RolesSerializer(serializers.Serializer[Any]):
     roles = _roles(min_length=1, max_length=len(ROLES))
 
 
-class NoFieldsSerializer(serializers.Serializer[Any]):
-    """An empty object."""
-
-
 class InviteSerializer(serializers.Serializer[Any]):
     name = serializers.CharField(max_length=LONGEST_NAME)
     email = serializers.CharField(max_length=LONGEST_ADDRESS, help_text="Becomes their user name.")

@@ -17,7 +17,7 @@ from lifecycle.wizards.api.showing import RequestDetailSerializer, RequestSerial
 from lifecycle.wizards.entering import begun_from
 from lifecycle.wizards.request_lists import RequestFilters
 from lifecycle.wizards.request_pages import request_of
-from portal.foundation.api.bodies import taken
+from portal.foundation.api.bodies import NothingSerializer, taken
 from portal.foundation.api.endpoint import Endpoint
 from portal.foundation.api.errors import Invalid, fault
 from portal.foundation.api.lists import Listing, page_serializer, parameters_of
@@ -85,10 +85,6 @@ class RequestDetail(Endpoint):
 
     def get(self, _request: Request, pk: UUID) -> Response:
         return Response(in_full(self.asked, request_of(self.asked, pk)))
-
-
-class NothingSerializer(serializers.Serializer[Any]):
-    """An empty object."""
 
 
 @extend_schema_view(

@@ -29,14 +29,13 @@ from lifecycle.wizards.answering import (
     step_of,
     submit,
 )
-from lifecycle.wizards.api.requests import NothingSerializer
 from lifecycle.wizards.api.showing import SLUGS, RequestDetailSerializer, StepDetailSerializer, in_full, step_in_full
 from lifecycle.wizards.flow import Flow, Step
 from lifecycle.wizards.forms import LARGEST_CSR, LONGEST_MESSAGE
 from lifecycle.wizards.identity import LONGEST_NAME, LONGEST_WRITTEN
 from lifecycle.wizards.request_pages import request_of
 from lifecycle.wizards.steps import STEPS
-from portal.foundation.api.bodies import judged, posted, taken
+from portal.foundation.api.bodies import NothingSerializer, judged, posted, taken
 from portal.foundation.api.endpoint import Endpoint, between_units
 from portal.foundation.api.errors import Invalid, fault
 

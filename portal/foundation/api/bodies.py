@@ -18,6 +18,10 @@ from portal.foundation.api.shapes import escaped, misfits
 Form = TypeVar("Form", bound=forms.BaseForm)
 
 
+class NothingSerializer(serializers.Serializer[Any]):
+    """An empty object: the address says it all."""
+
+
 def taken(body: Any, serializer: type[serializers.Serializer[Any]], **kwargs: Any) -> dict[str, Any]:
     """Return *body* as *serializer* reads it.
 
