@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.foundation import clock
-from portal.foundation.api.bodies import judged, taken
+from portal.foundation.api.bodies import NothingSerializer, judged, taken
 from portal.foundation.api.endpoint import Endpoint, between_units
 from portal.foundation.api.lists import Listing, page_serializer, parameters_of
 from portal.foundation.audit import chain
@@ -32,7 +32,6 @@ from portal.web.journal.api_shapes import (
     JournalLineSerializer,
     JournalStandingSerializer,
     JournalVerificationSerializer,
-    VerifySerializer,
 )
 from portal.web.journal.errors import ExportOver
 from portal.web.journal.filters import JournalFilters
@@ -166,7 +165,7 @@ def _verification(line: AuditEvent) -> dict[str, Any]:
         operation_id="journal_verify",
         summary="Verify the journal",
         description="Up to the present: at once or, where that takes more than a moment, by a worker (202).",
-        request=VerifySerializer,
+        request=NothingSerializer,
         responses={201: JournalVerificationSerializer, 202: JournalStandingSerializer},
     )
 )
@@ -175,7 +174,7 @@ class JournalVerifications(Endpoint):
 
     @between_units
     def post(self, request: Request) -> Response:
-        taken(request.data, VerifySerializer)
+        taken(request.data, NothingSerializer)
         line = views.verified(self.asked.tenant.pk, by=self.asked.person.pk)
         if line is not None:
             return Response(_verification(line), status=201)

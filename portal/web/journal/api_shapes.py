@@ -44,10 +44,6 @@ class JournalLineDetailSerializer(JournalLineSerializer):
     after = serializers.UUIDField(allow_null=True)
 
 
-class VerifySerializer(serializers.Serializer[Any]):
-    """An empty object."""
-
-
 class JournalVerificationSerializer(serializers.Serializer[Any]):
     line = serializers.UUIDField(help_text="The line of the journal that says so.")
     at = serializers.DateTimeField()
