@@ -26,7 +26,7 @@ test: install-test front-end  ## everything CI does: style, types, contracts, mi
 	deploy/as-tool $(bin)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	deploy/lock --check
 	mkdir -p var
-	$(bin)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --junit-xml=var/test-results.xml $(ARGS)
+	$(bin)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --show-capture=no --junit-xml=var/test-results.xml $(ARGS)
 
 check: test  ## the same as test
 

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from portal.perspectives import Perspectives
+from portal.servers import Server, is_address, routes_from_text
+
 T = TypeVar("T")
 
-SERVICES = ("web", "signing", "validation", "messages", "relay", "migrate", "tool")
+SERVICES = ("web", "signing", "validation", "publishing", "messages", "relay", "migrate", "tool")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 IN_FILES = {
     "DATABASE_URL": "DATABASE_URL_FILE",
@@ -100,26 +103,6 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """Where a resolver listens: an address, since nobody could look a name up for us."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def from_text(cls, text: str) -> "Server":
-        """Read `192.0.2.1`, `192.0.2.1:53`, `2001:db8::1` or `[2001:db8::1]:53`."""
-        bare = text.strip("[]")
-        host, _colon, port = (bare, "", "53") if _is_address(bare) else text.rpartition(":")
-        if not _is_address(host.strip("[]")) or not port.isdecimal() or not 0 < int(port) < 65536:  # noqa: PLR2004
-            raise ValueError("is not of the form 192.0.2.1:53,[2001:db8::1]:53")
-        return cls(host.strip("[]"), int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
 class Proxies:
     """Whose word about the client is taken: by address, or by coming through our unix socket."""
 
@@ -142,15 +125,7 @@ class Proxies:
         """Whether *address*, empty for a connection through a unix socket, is a trusted proxy's."""
         if not address:
             return self.unix
-        return _is_address(address) and any(ip_address(address) in network for network in self.networks)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+        return is_address(address) and any(ip_address(address) in network for network in self.networks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +145,12 @@ class Config:
     journal_anchors: str
     pki_base_url: str
     dns_resolvers: tuple[Server, ...]
+    perspectives: Perspectives
+    perspective_identity: str
+    publishing_key: str = field(repr=False)
+    publishing_public_key: str
+    outbound_authorities: str
+    outbound_routes: Mapping[tuple[str, int], tuple[str, int]]
     mail: Mail
     mail_from: str
     demo: bool
@@ -263,6 +244,15 @@ def read(environment: Mapping[str, str]) -> Config:
         reading.faults.append("PKCS11_MODULE is not set; the signing worker cannot work without a token")
     if service == "validation" and not environment.get("DNS_RESOLVERS", "").strip():
         reading.faults.append("DNS_RESOLVERS is not set; the validation worker cannot work without a resolver")
+    perspectives = reading.parsed("PERSPECTIVES_FILE", Perspectives.from_file, "") or Perspectives()
+    identity = reading.parsed("PERSPECTIVE_IDENTITY", _there, "") or ""
+    if perspectives.remote and not identity and not environment.get("PERSPECTIVE_IDENTITY", "").strip():
+        reading.faults.append("PERSPECTIVE_IDENTITY is not set; perspectives answer nobody whom they do not know")
+    faults, publishing = _publishing(service, reading, environment)
+    reading.faults += faults
+    routes = reading.parsed("OUTBOUND_ROUTES", routes_from_text, "") or {}
+    if routes and not demo:
+        reading.faults.append("OUTBOUND_ROUTES is set; only a demo may lead addresses elsewhere")
     if module and service == "web":
         reading.faults.append("PKCS11_MODULE is set for the web service; it must not reach the token")
     pki = reading.text("PKI_BASE_URL").rstrip("/")
@@ -285,6 +275,11 @@ def read(environment: Mapping[str, str]) -> Config:
         "journal_anchors": reading.parsed("JOURNAL_ANCHORS", _folder, "") or "",
         "pki_base_url": pki,
         "dns_resolvers": reading.parsed("DNS_RESOLVERS", _servers, "") or (),
+        "perspectives": perspectives,
+        "perspective_identity": identity,
+        **publishing,
+        "outbound_authorities": reading.parsed("OUTBOUND_CA_FILE", _there, "") or "",
+        "outbound_routes": routes,
         "mail": mail,
         "mail_from": reading.text("MAIL_FROM", f"portal@{_host_of(origin)}"),
         "demo": demo,
@@ -296,6 +291,32 @@ def read(environment: Mapping[str, str]) -> Config:
     if reading.faults:
         raise Misconfigured("The portal cannot start:\n" + "\n".join(f"  - {fault}" for fault in reading.faults))
     return Config(**config)  # type: ignore[arg-type]  # every None above has left a fault
+
+
+def _publishing(service: str, reading: _Reading, environment: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Read the two halves of the key that secrets are sealed with: one service opens them, and no other can."""
+    faults, private = [], ""
+    if service == "publishing":
+        private = reading.secret("PUBLISHING_KEY_FILE")
+        if private and not _is_x25519(private):
+            faults.append("PUBLISHING_KEY_FILE names a file that does not hold 64 hexadecimal digits")
+            private = ""
+        if not environment.get("DNS_RESOLVERS", "").strip():
+            faults.append("DNS_RESOLVERS is not set; the publishing worker cannot work without a resolver")
+    elif environment.get("PUBLISHING_KEY_FILE", "").strip():
+        faults.append(f"PUBLISHING_KEY_FILE is set for {service}; only the publishing worker may open what is sealed")
+    public = reading.parsed("PUBLISHING_PUBLIC_KEY", _public_key, "") or ""
+    return faults, {"publishing_key": private, "publishing_public_key": public}
+
+
+def _public_key(text: str) -> str:
+    if not _is_x25519(text.lower()):
+        raise ValueError("is no key: 64 hexadecimal digits, as `manage.py print_publishing_key` says them")
+    return text.lower()
+
+
+def _is_x25519(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")  # noqa: PLR2004 - 32 bytes (RFC 7748 5)
 
 
 def _faults_of_origin(origin: str) -> list[str]:
@@ -318,6 +339,13 @@ def _host_of(origin: str) -> str:
 
 def _servers(text: str) -> tuple[Server, ...]:
     return tuple(Server.from_text(each.strip()) for each in text.split(","))
+
+
+def _there(path: str) -> str:
+    """Name a file or folder that is there; what stands in it is read by whoever needs it."""
+    if not Path(path).exists():
+        raise ValueError(f"names {path}, and there is no such file")
+    return path
 
 
 def _broker(url: str) -> str:

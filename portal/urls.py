@@ -1,8 +1,9 @@
 """Every address of the portal, each with its guard."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
+from lifecycle.wizards.domain_ledger import approving
 from portal.config import config
 from portal.foundation.access.guards import Open, guard
 from portal.foundation.access.permissions import Permission
@@ -14,6 +15,8 @@ handler403 = "portal.web.problems.forbidden"
 handler404 = "portal.web.problems.not_found"
 handler500 = "portal.web.problems.accident"
 
+form = require_http_methods(["GET", "HEAD", "POST"])
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", guard(Open.SIGNED_IN, require_safe(home.home)), name="home"),
     path("", include("auth2fa.urls")),
@@ -21,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/t/<slug:tenant>/", include("portal.web.journal.api_urls")),
     path("t/<slug:tenant>/", guard(Permission.TENANT_ENTER, require_safe(home.tenant_home)), name="tenant-home"),
     path("t/<slug:tenant>/", include("lifecycle.wizards.urls")),
+    path("t/<slug:tenant>/", include("lifecycle.wizards.domain_ledger.urls")),
     path("t/<slug:tenant>/people/", include("auth2fa.people.urls")),
     path("t/<slug:tenant>/tokens/", include("auth2fa.tokens.urls")),
     path("t/<slug:tenant>/", include("lifecycle.administration.urls")),
@@ -32,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         guard(Open.ANYBODY, require_safe(authorities.issuer_certificate)),
         name="issuer-certificate",
     ),
+    path("approval/", guard(Open.ANYBODY, form(approving.approval)), name="domain-approval"),
     path("healthz", guard(Open.ANYBODY, require_safe(health.healthz)), name="healthz"),
     path("readyz", guard(Open.ANYBODY, require_safe(health.readyz)), name="readyz"),
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from django.test import TransactionTestCase
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - it is a class
 
-from portal.demo import zone
+from portal.demo import records
 from portal.demo.child import Child, wait_until
+from portal.demo.nameserver import NameServer
+from portal.demo.outposts import LIAR, STAND
 from portal.demo.places import Unusable
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, PostgreSQL
 from portal.demo.supervisor import worker_command
@@ -131,13 +133,14 @@ def service_environment() -> Callable[[str], dict[str, str]]:
 
 @pytest.fixture
 def name_server() -> Iterator[None]:
-    """Let the demo's own name server answer for `demo.test`, as it starts; nobody is asked about other names."""
-    zone.put_back(Path(surroundings().environment("web")["PORTAL_DEMO_ZONE"]))  # an earlier test may have changed it
+    """Let the demo's own DNS answer for `demo.test` and `unsigned.test`, as it starts; there are no other names."""
     server = surroundings().names
+    assert isinstance(server, NameServer)
     server.start()
+    server.tell(replace(server.stage, perspectives=tuple(STAND), liar=LIAR))  # their page is there; they are not
+    records.put_back(server.stage)  # an earlier test may have changed it
     yield
     server.stop()
-    zone.put_back(Path(surroundings().environment("web")["PORTAL_DEMO_ZONE"]))
 
 
 @pytest.fixture

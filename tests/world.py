@@ -10,7 +10,8 @@ service yet (tenants, people, policies) as the owner; everything else goes throu
     issued(petra, acme, source=certificate)   the same for a rekey of an earlier certificate
 
 All four take the same wishes: `profile`, `source`, `name`, `email`, `dns`, `days`, `key` (its kind), `csr`, `use_case`,
-`message`.  Names in the DNS are looked at by `permit` when the wizard asks for that; nothing asks a real name server.
+`message`.  Names in the DNS are looked at by `permit` when the wizard asks for that, and proven by `prove_all`; nothing
+asks a real name server.
 Each opens its own units of work, so call them outside any.  The first policies ask for no second factor;
 `ask_for_codes(acme)` makes the next version of each, which does.
 
@@ -24,7 +25,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from threading import Barrier
@@ -55,12 +56,23 @@ from lifecycle.authorities.order import last_second
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy, SubscriberAgreement
 from lifecycle.requests import services
+from lifecycle.requests.controls import proven
 from lifecycle.requests.kinds import Kind
-from lifecycle.requests.looks import identities_of
+from lifecycle.requests.looks import caa_terms
 from lifecycle.requests.models import CertificateRequest, request_of
-from lifecycle.requests.orders import longest_days, names_to_check
+from lifecycle.requests.orders import longest_days
 from lifecycle.requests.rechecking import look_again
-from lifecycle.validation.looking import check_now
+from lifecycle.validation import attempts, control, proving
+from lifecycle.validation.looking import check_now, look_at, opened, settle
+from lifecycle.validation.methods import Finding
+from lifecycle.validation.models import Domain, DomainControl
+from lifecycle.validation.observing import Views
+from lifecycle.validation.outside import our_fetcher
+from lifecycle.validation.perspectives.protocol import Attested
+from lifecycle.validation.perspectives.quorum import Remote, agreed
+from lifecycle.validation.questions import Asked, Observation, Question
+from lifecycle.validation.states import ControlEvent, ControlState
+from lifecycle.validation.witness import Witness
 from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
 from lifecycle.wizards.steps import STEPS
@@ -79,11 +91,14 @@ from portal.foundation.outbox.registry import task_named
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.foundation.token import token_at
+from portal.perspectives import Perspective, Place
 from tests.fakes.zone import Zone
 
 PASSWORD = "everybody-has-this-one"
 FOUNDED = timedelta(days=900)
 """How long ago the authorities began; a test may freeze the clock anywhere after that."""
+
+REGIONS = ("RIPE", "ARIN")
 
 TENANTS = {"acme": ("Acme Industries", "CZ"), "globex": ("Globex Corporation", "US")}
 
@@ -267,6 +282,8 @@ _KEPT = (
     "factor",
     "factor_settings",
     "checks_caa",
+    "proves_control",
+    "corroborates",
     "approvals",
     "limits",
 )
@@ -306,6 +323,7 @@ def begun(
 def fill(draft: CertificateRequest, person: User, **wish: Any) -> CertificateRequest:
     """Answer every open question of a draft, as the wizard's forms demand."""
     if _answered(draft, person, wish) == "domains":
+        prove_all(draft, person)
         permit(draft)
         assert not _answered(draft, person, wish)
     with acting_for(draft.tenant_id, person=person.pk):
@@ -351,10 +369,17 @@ def _answer(step: str, draft: CertificateRequest, person: User, wish: dict[str, 
     raise AssertionError(f"the world does not know how to answer {step!r}")
 
 
-def at_domains(person: User, tenant: Tenant, *names: str, source: Certificate | None = None) -> CertificateRequest:
-    """Return a draft for a server in which all is answered up to “Domain ownership”; nobody looked at its names."""
-    draft = begun(person, tenant, profile="tls-server", source=source)
-    assert _answered(draft, person, {"dns": "\n".join(names)} if names else {}) == "domains"
+def at_domains(
+    person: User,
+    tenant: Tenant,
+    *names: str,
+    source: Certificate | None = None,
+    profile: str = "tls-server",
+    **wish: Any,
+) -> CertificateRequest:
+    """Return a draft in which all is answered up to “Domain ownership”; nobody looked at its names, or proved them."""
+    draft = begun(person, tenant, profile=profile, source=source)
+    assert _answered(draft, person, {"dns": "\n".join(names), **wish} if names else wish) == "domains"
     with acting_for(tenant.pk, person=person.pk):
         return services.draft_for(draft.pk, by=person.pk)
 
@@ -370,6 +395,53 @@ def recheck(request: CertificateRequest, zone: Zone, *, tries: int = 1) -> Certi
         return request_of(request.pk)
 
 
+def prove(
+    tenant: Tenant,
+    name: str,
+    *,
+    by: User,
+    method: str = "",
+    at: datetime | None = None,
+    corroborated: bool = True,
+) -> DomainControl:
+    """Return a proof of the domain or mailbox *name*, made *at* a moment or now.
+
+    *by* claims it and begins; what the look sees, the validation worker writes down, with its grants.  Asks no world.
+    """
+    kind = "mailbox" if "@" in name else "dns"
+    slug = method or {"mailbox": "mailbox", "dns": "dns-change"}[kind]
+    with clock.frozen(at) if at else nullcontext():
+        with acting_for(tenant.pk, person=by.pk):
+            domain = Domain.objects.filter(name=name).first() or control.add(name, kind=kind, method=slug, by=by.pk)
+            sent_to = f"postmaster@{name}" if slug == "constructed-email" else ""
+            begun_one = control.begin(domain, method=slug, by=by.pk, sent_to=sent_to)
+        return see(begun_one, corroborated=corroborated)
+
+
+def see(attempt: DomainControl, *, corroborated: bool = True) -> DomainControl:
+    """Do what the validation worker does when it sees the proof: all of five perspectives agree, or all but two."""
+    dissent = 0 if corroborated else 2
+    remotes = [Remote(f"p{number}", REGIONS[number % 2], number >= dissent) for number in range(5)]
+    quorum = agreed(True, remotes, clock.now().date())
+    sight = proving.Sight(Finding("seen", {"authentic": True}), quorum, {"quorum": asdict(quorum)})
+    with serving("validation"), acting_for(attempt.tenant_id):
+        known = DomainControl.objects.select_related("domain").get(pk=attempt.pk)
+        if known.state == ControlState.PENDING:
+            attempts.advance(known, ControlEvent.LOOK)
+        proving.decide(known, sight, needs=False)
+    return known
+
+
+def prove_all(request: CertificateRequest, person: User) -> None:
+    """Let *person* prove every name of *request* that has to be proven and is not: each through its nearest domain."""
+    with acting_for(request.tenant_id, person=person.pk):
+        known = request_of(request.pk)
+        missing = [each.name for each in proven(known) if not each.counts]
+        tenant = known.tenant
+    for domain in dict.fromkeys(name.rpartition("@")[2].removeprefix("*.") for name in missing):
+        prove(tenant, domain, by=person)
+
+
 def permit(request: CertificateRequest, *, at: datetime | None = None) -> None:
     """Let every name of *request* be looked at, and be found to permit its authority."""
     look(request, Zone(), at=at)
@@ -381,12 +453,33 @@ def forbid(request: CertificateRequest, *names: str) -> None:
 
 
 def look(request: CertificateRequest, zone: Zone, *, at: datetime | None = None) -> None:
-    """Do what the validation worker does when it looks at the names of *request*, with its grants."""
+    """Do what the validation worker does when it looks at the names of *request*, with its grants.
+
+    Where perspectives have to agree, there are five, and all see the same.
+    """
     with serving("validation"), clock.frozen(at) if at else nullcontext():
         with acting_for(request.tenant_id):
-            known = request_of(request.pk)
-            names, identities = names_to_check(known), identities_of(known)
-        check_now(request.tenant_id, names, identities, by="test", about=request.pk, resolver=zone)
+            names = caa_terms(request_of(request.pk))
+            corroborated = {name: terms for name, terms in names.items() if terms.corroborated}
+            checks, _new = opened(corroborated, by="test", about=request.pk)
+        by_name = {check.name: check for check in checks}
+        for sight in [each for sights in look_at(corroborated, zone) for each in sights]:
+            with acting_for(request.tenant_id):
+                settle(by_name[sight.name], replace(sight, views=_five_views(sight.name, zone)))
+        others = {name: terms for name, terms in names.items() if name not in corroborated}
+        check_now(request.tenant_id, others, by="test", about=request.pk, resolver=zone)
+
+
+def _five_views(name: str, zone: Zone) -> Views:
+    """What five perspectives see of the CAA records of *name*, each with the same resolver."""
+    question = Question(Asked.CAA, name)
+    places = tuple(Perspective(f"p{n}", Place(REGIONS[n % 2], 0.0, 0.0), f"p{n}.example", 443, b"") for n in range(5))
+    seen = {each.name: Witness(each.name, zone, our_fetcher()).observe([question], patience=5) for each in places}
+    return Views([], {place: [_signed(place, one) for one in found] for place, found in seen.items()}, places)
+
+
+def _signed(place: str, seen: Observation) -> Attested:
+    return Attested(seen.question, seen.at, seen.reason, seen.found, place, "", "", "")
 
 
 def filled(

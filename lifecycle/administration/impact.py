@@ -15,6 +15,8 @@ from lifecycle.certificates.models import Certificate, Status
 from lifecycle.certificates.selectors import Wanted, inventory
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import UNDER_WAY, State
+from lifecycle.validation.models import Domain
+from lifecycle.validation.models import Domain
 from portal.foundation.access.models import Membership
 from portal.foundation.access.permissions import Permission, roles_with
 
@@ -48,7 +50,9 @@ def requests_of(profile: str, operation: str = "") -> QuerySet[CertificateReques
     return found.filter(kind=operation) if operation else found
 
 
-def counted(rows: "QuerySet[Certificate] | QuerySet[CertificateRequest]") -> tuple[int, str]:
+def counted(
+    rows: "QuerySet[Certificate] | QuerySet[CertificateRequest] | QuerySet[Domain]",
+) -> tuple[int, str]:
     """How many rows there are, at most `MANY`, and the number as people read it."""
     count = rows.order_by()[: MANY + 1].count()
     return count, _("more than {many}").format(many=MANY) if count > MANY else str(count)
@@ -100,6 +104,19 @@ def of_operation(profile: str, operation: str, *, switched_off: bool) -> list[Re
         )
         reached.append(Reached(said.format(operation=title, count=people)))
     return reached
+
+
+def of_control() -> Reached:
+    """What is proven already, for whoever wants control proven from now on."""
+    proven = Domain.objects.filter(proved_at__isnull=False, retired_at=None)[: MANY + 1].count()
+    if not proven:
+        return Reached(_("No domain is proven yet: every name has to be, before a request with it can be submitted."))
+    said = ngettext(
+        "{count} domain is proven; names that it does not cover have to be proven before they are asked for.",
+        "{count} domains are proven; names that they do not cover have to be proven before they are asked for.",
+        proven,
+    )
+    return Reached(said.format(count=_("more than {many}").format(many=MANY) if proven > MANY else proven))
 
 
 def makers() -> int:

@@ -126,7 +126,6 @@ class _Matrix:
             "theirs": theirs or [],
             "reasons": factor_reasons(),
             "is_public": self.subject.is_public,
-            "mailboxes_only": self.profile.terms.alternative_names == ("email",),
         }
         return render(self.request, "administration/policy_change.html", context, status=status)
 

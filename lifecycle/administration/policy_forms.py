@@ -16,7 +16,10 @@ from auth2fa.registry import FACTORS, factor_of
 from lifecycle.administration.wording import FACTOR_STRENGTH, FIELD_TITLES, OPERATIONS, Operation, factor_title
 from lifecycle.policies.asks import CERTIFYING, Asks
 from lifecycle.policies.limits import FACTOR_SETTINGS, LIMITS, Limit
-from lifecycle.policies.standing import MOST_APPROVALS, Subject, settled
+from lifecycle.policies.standing import MOST_APPROVALS, OF_NAMES, Subject, settled
+
+COLUMNS = ("enabled", "factor", "approvals", *OF_NAMES, "agreement")
+"""Of the matrix; every other setting stands under it."""
 
 _BIGGEST_VERSION = 2**31 - 1  # PostgreSQL's integer
 
@@ -90,7 +93,8 @@ class PolicyForm(forms.Form):
         numbers = [(str(n), str(n) if n else _("None")) for n in range(MOST_APPROVALS + 1)]
         yield "approvals", forms.ChoiceField(choices=numbers)
         if name in CERTIFYING:
-            yield "checks_caa", forms.BooleanField(required=False, widget=forms.CheckboxInput(attrs={"role": "switch"}))
+            for toggle in OF_NAMES:
+                yield toggle, forms.BooleanField(required=False, widget=forms.CheckboxInput(attrs={"role": "switch"}))
             yield (
                 "agreement",
                 forms.ChoiceField(required=False, choices=[("", _("Not asked")), *sorted(agreements.items())]),
@@ -114,7 +118,9 @@ class PolicyForm(forms.Form):
             factor=factor,
             factor_settings=_set(given, name, [limit for limit in FACTOR_SETTINGS if limit.slug in takes]),
             agreement=given.get(f"{name}-agreement", ""),
+            proves_control=bool(given.get(f"{name}-proves_control")),
             checks_caa=bool(given.get(f"{name}-checks_caa")),
+            corroborates=bool(given.get(f"{name}-corroborates")),
             approvals=int(given.get(f"{name}-approvals") or 0),
             limits=_set(given, name, LIMITS),
         )
@@ -126,10 +132,9 @@ class PolicyForm(forms.Form):
     def _line(self, operation: Operation) -> Line:
         name = operation.slug
         details = [self[f"{name}-{limit.slug}"] for limit in (*FACTOR_SETTINGS, *LIMITS)]
-        columns = ("enabled", "factor", "approvals", "checks_caa", "agreement")
         return Line(
             operation,
-            [self._cell(name, column) for column in columns],
+            [self._cell(name, column) for column in COLUMNS],
             self[f"{name}-seen"],
             details,
             sum(each.value() not in {None, ""} for each in details),

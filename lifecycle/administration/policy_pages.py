@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from lifecycle.administration import impact, wording
+from lifecycle.administration.policy_forms import COLUMNS
 from lifecycle.authorities.models import CertificateProfile
 from lifecycle.policies import selectors
 from lifecycle.policies.asks import CERTIFYING, Asks
@@ -49,13 +50,13 @@ def policy_export(request: TenantRequest) -> HttpResponse:
         agreements = selectors.agreement_titles()
         policies = [policy for _key, policy in sorted(selectors.all_in_force().items())]
         people = names_of(policy.made_by for policy in policies)
-    head = [_("Profile"), _("Operation"), _("Version"), *(wording.FIELD_TITLES[name] for name in _COLUMNS)]
+    head = [_("Profile"), _("Operation"), _("Version"), *(wording.FIELD_TITLES[name] for name in COLUMNS)]
     rows = [
         [
             policy.profile,
             policy.operation,
             policy.version,
-            *(wording.value_word(name, getattr(policy, name), agreements) for name in _COLUMNS),
+            *(wording.value_word(name, getattr(policy, name), agreements) for name in COLUMNS),
             wording.in_a_row(f"{label}: {value}" for label, value in wording.rows_of(Asks.of(policy), agreements)),
             policy.made_at.isoformat(),
             people.get(policy.made_by, policy.made_by),
@@ -63,9 +64,6 @@ def policy_export(request: TenantRequest) -> HttpResponse:
         for policy in policies
     ]
     return tables.as_file("policies.csv", [*head, _("Limits"), _("Since"), _("Changed by")], rows, cut=False)
-
-
-_COLUMNS = ("enabled", "factor", "approvals", "checks_caa", "agreement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,6 @@ def policy_page(request: TenantRequest, profile: str) -> HttpResponse:
             "history": versions_of(page.rows, agreements),
             "pages": page,
             "may_change": may_change(request),
-            "mailboxes_only": found.terms.alternative_names == ("email",),
         }
         return render(request, "administration/policy.html", context)
 
@@ -124,7 +121,7 @@ def _row(name: str, policy: Policy | None, agreements: dict[str, str]) -> Policy
                 if name in CERTIFYING or column in {"factor", "approvals"}
                 else _("Not asked"),
             )
-            for column in _COLUMNS[1:]
+            for column in COLUMNS[1:]
         ],
         wording.rows_of(asks, agreements),
     )

@@ -58,6 +58,8 @@ def review(
     for name, asks in changed.items():
         off = before[name].enabled and not asks.enabled
         reached += impact.of_operation(profile.slug, name, switched_off=off)
+    if any(asks.proves_control and not before[name].proves_control for name, asks in changed.items()):
+        reached.append(impact.of_control())
     return Review(
         [row for name, asks in changed.items() for row in wording.changes(name, before[name], asks, agreements)],
         [said(each) for each in judged],

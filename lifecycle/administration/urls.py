@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
-from lifecycle.administration import agreement_pages, policy_changes, policy_pages, profile_pages
+from lifecycle.administration import agreement_pages, policy_changes, policy_pages, profile_pages, rules_by_date_pages
 from portal.foundation.access.guards import guard
 from portal.foundation.access.permissions import Permission
 
@@ -35,6 +35,16 @@ urlpatterns = [
         "agreements/<slug:agreement>/<slug:language>/change/",
         guard(CHANGE, form(agreement_pages.agreement_change)),
         name="agreement-change",
+    ),
+    path(
+        "administration/rules-by-date/",
+        guard(READ, require_safe(rules_by_date_pages.rules_by_date_page)),
+        name="rules-by-date",
+    ),
+    path(
+        "administration/rules-by-date/<slug:change>/",
+        guard(READ, require_safe(rules_by_date_pages.rules_by_date_change)),
+        name="rules-by-date-change",
     ),
     path(TEXT, guard(READ, require_safe(agreement_pages.agreement_version)), name="agreement-version"),
     path(

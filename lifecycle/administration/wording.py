@@ -64,7 +64,9 @@ FIELD_TITLES: dict[str, Text] = {
     "enabled": gettext_lazy("Allowed"),
     "factor": gettext_lazy("Second factor"),
     "approvals": gettext_lazy("Approvals"),
+    "proves_control": gettext_lazy("Domain control"),
     "checks_caa": gettext_lazy("CAA check"),
+    "corroborates": gettext_lazy("Perspectives"),
     "agreement": gettext_lazy("Agreement"),
     **{f"limits.{limit.slug}": limit.label for limit in LIMITS},
     **{f"factor_settings.{limit.slug}": limit.label for limit in FACTOR_SETTINGS},
@@ -99,7 +101,7 @@ def value_word(field: str, value: Any, agreements: Mapping[str, str]) -> str:
             return factor_title(value)
         case "approvals":
             return _("None") if not value else ngettext("{n} approval", "{n} approvals", value).format(n=value)
-        case "checks_caa":
+        case "proves_control" | "checks_caa" | "corroborates":
             return _("On") if value else _("Off")
         case _:
             return agreements.get(value, value) if value else _("Not asked")
@@ -139,7 +141,7 @@ def given_up(field: str, old: Any, new: Any) -> str:
     match field:
         case "factor":
             return _weaker_factor(old, new)
-        case "checks_caa" | "agreement":
+        case "proves_control" | "checks_caa" | "corroborates" | "agreement":
             slack = bool(old) and not new
         case "approvals" | "factor_settings.digits":
             slack = _shrinks(old, new)
@@ -150,6 +152,8 @@ def given_up(field: str, old: Any, new: Any) -> str:
 
 _GIVEN_UP: dict[str, Text] = {
     "approvals": gettext_lazy("Fewer people look at a request before it is carried out."),
+    "proves_control": gettext_lazy("Whoever may ask is given a certificate for any name, theirs or not."),
+    "corroborates": gettext_lazy("What one network sees is believed, also where somebody bends its routes or its DNS."),
     "checks_caa": gettext_lazy("Owners of domains are no longer heard when they say who may issue for them."),
     "agreement": gettext_lazy("Subscribers no longer promise how they keep their key."),
     "factor_settings.tries": gettext_lazy("A code can be guessed at more often."),

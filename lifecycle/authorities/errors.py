@@ -1,7 +1,5 @@
-"""Why a certificate signing request, or a name, is not taken: one refusal for every check (1.R18)."""
+"""Why a certificate signing request is not taken: one refusal for every check (1.R18)."""
 
-from django.utils.functional import Promise
-from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from portal.foundation.errors import Refusal
@@ -106,17 +104,3 @@ class KeyWeak(Refusal):
     code = "csr-key-weak"
     message = _("The request's key is weak: {why}.")
     next_step = _("Update the program that made it, then make a new key and a new certificate signing request (CSR).")
-
-
-class UnusableName(Refusal):
-    """The name is shown shortened, and without what would not be seen of it."""
-
-    code = "unusable-name"
-    message = _("“{name}” cannot stand in a certificate: {why}.")
-    next_step = _("Correct it, or leave it out.")
-
-    LONGEST_SHOWN = 80
-
-    def __init__(self, name: str, why: str | Promise, **facts: object) -> None:
-        shown = "".join(sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in name[: 2 * self.LONGEST_SHOWN])
-        super().__init__(name=Truncator(shown).chars(self.LONGEST_SHOWN), why=str(why).format(**facts))

@@ -15,10 +15,9 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lifecycle.authorities import standards
-from lifecycle.authorities.errors import UnusableName
 from lifecycle.authorities.keys import kind_of, spki
-from lifecycle.authorities.names import dns_name, is_under_public_suffix
 from lifecycle.authorities.order import Order
+from portal.foundation.names import UnusableName, dns_name, is_under_public_suffix
 
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH.dotted_string
 _DAY = timedelta(days=1)

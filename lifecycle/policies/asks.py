@@ -20,6 +20,8 @@ class Asks:
     factor_settings: dict[str, int] = field(default_factory=dict)
     agreement: str = ""
     checks_caa: bool = False
+    proves_control: bool = False
+    corroborates: bool = False
     approvals: int = 0
     limits: dict[str, int] = field(default_factory=dict)
 

@@ -66,6 +66,8 @@ class Policy(TenantModel):
     factor_settings = models.JSONField(default=dict)  # what the factor's own limits are set to (0.R37)
     agreement = models.SlugField(max_length=60, blank=True, default="", db_index=False)
     checks_caa = models.BooleanField(default=False)  # for names in the DNS (0.R25, C15)
+    proves_control = models.BooleanField(default=False)  # of every name: BR 3.2.2.4, S/MIME BR 3.2.2 (1.R20)
+    corroborates = models.BooleanField(default=False)  # remote perspectives have to agree (BR 3.2.2.9)
     approvals = models.PositiveSmallIntegerField(default=0)  # how many reviewers, none of them the requester (C7)
     limits = models.JSONField(default=dict)  # by their slug in `lifecycle.policies.limits`
     made_at = models.DateTimeField(default=clock.now)

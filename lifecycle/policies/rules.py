@@ -61,6 +61,14 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """Whether a proof of control of one name counts now, for the trust class and with the corroboration it needs."""
+
+    name: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """An operation somebody wants, as facts.  What is not known yet is None and is not judged."""
 
@@ -81,6 +89,7 @@ class Proposal:
     limits: Mapping[str, Any] = field(default_factory=dict)  # the policy's, by the slugs of `LIMITS`
     off_since: datetime | None = None  # when an administrator switched it off, where that is known
     looked: tuple[Looked, ...] = ()  # one for every name where the policy checks CAA
+    proven: tuple[Proven, ...] = ()  # one for every name where the policy wants control of it proven
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +227,22 @@ def _caa_does_not_permit(proposal: Proposal) -> str | None:
     return not_permitted(proposal.looked)
 
 
+def not_proven(proofs: Iterable[Proven]) -> str | None:
+    """What stands against issuing for these names: every one without a proof that counts, by its name (1.R20)."""
+    names = [proof.name for proof in proofs if not proof.counts]
+    if not names:
+        return None
+    return ngettext(
+        "It is not proven that this name is under your control: {names}.",
+        "It is not proven that these names are under your control: {names}.",
+        len(names),
+    ).format(names=", ".join(names))
+
+
+def _control_not_proven(proposal: Proposal) -> str | None:
+    return not_proven(proposal.proven)
+
+
 def _key_kept(proposal: Proposal) -> str | None:
     if proposal.source is None or proposal.spki_sha256 != proposal.source.spki_sha256:
         return None
@@ -247,6 +272,12 @@ RULES: tuple[Rule, ...] = (
     Rule("policy-lifetime", POLICY, _longer_than_policy, gettext_lazy("Request a new certificate instead.")),
     Rule("most-names", POLICY, _too_many_names, gettext_lazy("Spread the names over several certificates.")),
     Rule("most-open", POLICY, _too_many_open, gettext_lazy("Finish or withdraw one of them first.")),
+    Rule(
+        "domain-proven",
+        "1.R20, BR 3.2.2.4",
+        _control_not_proven,
+        gettext_lazy("Prove it on the page “Domains”; the request keeps what you have answered."),
+    ),
     Rule(
         "caa-permits",
         "0.R27, BR 3.2.2.8",

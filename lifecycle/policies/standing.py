@@ -21,6 +21,8 @@ from lifecycle.policies.rules import LONGEST_LIFE, in_force
 SERVER_AUTH, ANY_PURPOSE = "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"  # RFC 5280 4.2.1.12
 MOST_APPROVALS = 3
 PRIVATE = "private"
+OF_NAMES = ("proves_control", "checks_caa", "corroborates")
+"""What a policy asks of names: all of it in public trust, none of it where there are no names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +77,59 @@ class Complaint:
         return f"{self.sentence} ({self.rule.source})"
 
 
-def _forgets_caa(standing: Standing) -> str | None:
-    asks, subject = standing.asks, standing.subject
-    if not asks.enabled or asks.checks_caa or standing.operation not in CERTIFYING or not subject.names:
+def _names_things(standing: Standing) -> bool:
+    """Whether certificates are made at the end that name hosts or mailboxes, whose owners can be asked."""
+    return standing.operation in CERTIFYING and bool(standing.subject.names)
+
+
+def _takes_any_name(standing: Standing) -> str | None:
+    if not standing.asks.enabled or standing.asks.proves_control or not _names_things(standing):
         return None
-    if subject.is_public:
+    if standing.subject.is_public:
+        return _("No certificate is made before control of every name was proven.")
+    return _("Nobody proves that the names are theirs: whoever may ask is given a certificate for any name.")
+
+
+def _proves_nothing(standing: Standing) -> str | None:
+    if not standing.asks.proves_control or _names_things(standing):
+        return None
+    if standing.operation in CERTIFYING:
+        return _("Certificates of this profile name no hosts and no mailboxes, so there is nothing to prove.")
+    return _("No certificate is made here, so there is nothing to prove.")
+
+
+def _forgets_caa(standing: Standing) -> str | None:
+    if not standing.asks.enabled or standing.asks.checks_caa or not _names_things(standing):
+        return None
+    if standing.subject.is_public:
         return _("The owners of the names say in CAA records who may issue for them, so these are always looked at.")
     return _("Nobody asks the DNS whether this authority may issue for the names: owners' CAA records are ignored.")
 
 
 def _looks_for_nothing(standing: Standing) -> str | None:
-    if not standing.asks.checks_caa or (standing.subject.names and standing.operation in CERTIFYING):
+    if not standing.asks.checks_caa or _names_things(standing):
         return None
     if standing.operation in CERTIFYING:
         return _("Certificates of this profile have no names in the DNS, so there are no CAA records to look at.")
     return _("No certificate is made here, so there are no CAA records to look at.")
+
+
+def _believes_one_place(standing: Standing) -> str | None:
+    asks = standing.asks
+    if not asks.enabled or asks.corroborates or not _names_things(standing):
+        return None
+    if standing.subject.is_public:
+        return _("Perspectives in other networks have to see the same, for proofs of control and for CAA records.")
+    if not (asks.proves_control or asks.checks_caa):
+        return None  # nothing is looked at, which has rules of its own
+    return _("What one network sees is believed: whoever bends its routes or its DNS can pass for a name's owner.")
+
+
+def _corroborates_nothing(standing: Standing) -> str | None:
+    asks = standing.asks
+    if not asks.corroborates or asks.proves_control or asks.checks_caa:
+        return None
+    return _("Neither control nor CAA records are looked at, so there is nothing that perspectives could see, too.")
 
 
 def _holds_back_revocation(standing: Standing) -> str | None:
@@ -200,8 +240,18 @@ def _lives_too_long(standing: Standing) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule("control-asked", "BR 3.2.2.4, S/MIME BR 3.2.2", "proves_control", _takes_any_name, binds_private=False),
+    Rule("control-has-names", "1.R20", "proves_control", _proves_nothing),
     Rule("caa-asked", "BR 3.2.2.8, S/MIME BR 4.2.2.1", "checks_caa", _forgets_caa, binds_private=False),
     Rule("caa-has-names", "RFC 8659 3", "checks_caa", _looks_for_nothing),
+    Rule(
+        "perspectives-asked",
+        "BR 3.2.2.9, S/MIME BR 3.2.2",
+        "corroborates",
+        _believes_one_place,
+        binds_private=False,
+    ),
+    Rule("perspectives-look", "BR 3.2.2.9", "corroborates", _corroborates_nothing),
     Rule("revocation-open", "BR 4.9.3", "enabled", _holds_back_revocation, binds_private=False),
     Rule("revocation-swift", "BR 4.9.1.1", "approvals", _reviews_revocation, binds_private=False),
     Rule("server-key-kept", "BR 6.1.1.3", "enabled", _gives_a_server_key_back, binds_private=False),
@@ -237,9 +287,9 @@ def settled(operation: str, subject: Subject) -> dict[str, bool]:
     """What no administrator decides for *operation*: the value that a page shows with a lock."""
     fixed: dict[str, bool] = {}
     if operation not in CERTIFYING or not subject.names:
-        fixed["checks_caa"] = False
+        fixed |= dict.fromkeys(OF_NAMES, False)
     elif subject.is_public:
-        fixed["checks_caa"] = True
+        fixed |= dict.fromkeys(OF_NAMES, True)
     if operation == "revoke" and subject.is_public:
         fixed["enabled"] = True
     if operation == "recover" and (not subject.archives_keys or (subject.is_public and subject.serves_tls)):

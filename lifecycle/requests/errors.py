@@ -74,6 +74,18 @@ class SubmittedAlready(Conflict):
     next_step = _("Withdraw it if it should say something else, and begin a new one.")
 
 
+class NamesStay(Conflict):
+    code = "names-stay"
+    message = _("This operation keeps the names of the certificate as they are, so none can be left out.")
+    next_step = _("For fewer names, discard this and request a new certificate.")
+
+
+class LastName(Refusal):
+    code = "last-name"
+    message = _("“{name}” is the last one, and the certificate has to name something.")
+    next_step = _("Go back to the step “Alternative names” and write another one in its place, or discard the request.")
+
+
 class NothingToConfirm(Conflict):
     code = "nothing-to-confirm"
     message = _("The policy for this request asks for no second factor.")

@@ -5,6 +5,7 @@ second factor demand is read here again, under the versions that the request nam
 """
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -18,11 +19,13 @@ from lifecycle.authorities.models import CertificateProfile, Trust
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Looked, PolicyForbids, Proposal, Source, Verdict, enforce
+from lifecycle.requests.controls import judged as controlled
+from lifecycle.requests.controls import names_to_prove, proofs_of
 from lifecycle.requests.kinds import UseCase
-from lifecycle.requests.looks import identities_of, judged, needs_looks
+from lifecycle.requests.looks import caa_terms, judged, needs_looks
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.orders import alternative_names_of, names_to_check, not_after_of
-from lifecycle.validation.models import CaaCheck
+from lifecycle.validation.models import CaaCheck, DomainControl
 from portal.foundation import clock
 from portal.foundation.tenancy.context import current_tenant_id
 from portal.foundation.tenancy.models import Tenant
@@ -34,7 +37,11 @@ _WITH: dict[type[models.Model], tuple[str, ...]] = {CertificateProfile: ("author
 
 
 class LookAgain(Exception):
-    """Looks at names are missing, too old, or could not be made: they belong to the validation worker (C17)."""
+    """Looks at names or proofs of control are missing or too old: they belong to the validation worker (C17, C18)."""
+
+
+GROWS_OLD = frozenset({"caa-permits", "domain-proven"})
+"""Rules about what was seen outside, which the validation worker may look at once more."""
 
 
 class MayNotBeIssued(Exception):
@@ -69,12 +76,12 @@ SELECT r.*, {", ".join(f'source."{column}" AS "source_{column}"' for column in _
                 WHERE mine.tenant_id = r.tenant_id AND mine.id = r.profile_id
                   AND later.made_at <= r.submitted_at) AS profile_was_over,
        (SELECT jsonb_agg(newest) FROM (
-           SELECT DISTINCT ON (c.name, c.identities) c.name, c.identities, c.state, c.reason, c.checked_at
+           SELECT DISTINCT ON (c.name, c.terms) c.name, c.terms, c.state, c.reason, c.checked_at
              FROM validation_caacheck c
             WHERE c.tenant_id = r.tenant_id AND c.state <> 'verifying'
               AND c.name = ANY (ARRAY(
                   SELECT each #>> '{{}}' FROM jsonb_path_query(r.answers, '$.domains.names[*]') each))
-            ORDER BY c.name, c.identities, c.asked_at DESC, c.id DESC) newest) AS looks
+            ORDER BY c.name, c.terms, c.asked_at DESC, c.id DESC) newest) AS looks
   FROM requests_certificaterequest r
   LEFT JOIN certificates_certificate source ON source.tenant_id = r.tenant_id AND source.id = r.predecessor_id
  WHERE r.tenant_id = %(tenant)s AND r.id = %(request)s
@@ -126,16 +133,19 @@ def judge(request: CertificateRequest, *, authority: UUID) -> None:
     try:
         enforce(proposal)
     except PolicyForbids as refusal:
-        if all(broken.rule.slug == "caa-permits" for broken in refusal.broken) and not _forbidden(proposal):
+        if all(broken.rule.slug in GROWS_OLD for broken in refusal.broken) and not _forbidden(proposal):
             raise LookAgain from refusal
         raise MayNotBeIssued(str(refusal)) from refusal
 
 
 def _forbidden(proposal: Proposal) -> bool:
+    """Whether somebody's word stands against it; of names that are not proven yet nobody knows what it will be."""
+    if not all(proof.counts for proof in proposal.proven):
+        return False
     return any(looked.verdict is Verdict.FORBIDS for looked in proposal.looked)
 
 
-def _looked(request: CertificateRequest) -> tuple[Looked, ...]:
+def _looked(request: CertificateRequest, proofs: Mapping[str, DomainControl]) -> tuple[Looked, ...]:
     """Judge the looks that the query found: by the names that the draft kept, which the web service wrote.
 
     So those have to be the names that the certificate will have.
@@ -145,11 +155,11 @@ def _looked(request: CertificateRequest) -> tuple[Looked, ...]:
     names = names_to_check(request)
     if request.answers.get("domains", {}).get("names") != names:
         raise MayNotBeIssued(_("The names that were checked are not those that the certificate would have."))
-    identities = identities_of(request)
+    terms = {name: theirs.spelled() for name, theirs in caa_terms(request, proofs).items()}
     checks = {
         row["name"]: CaaCheck(**{**row, "checked_at": datetime.fromisoformat(row["checked_at"])})
         for row in json.loads(request.looks or "[]")  # type: ignore[attr-defined]
-        if row["identities"] == identities
+        if row["terms"] == terms.get(row["name"])
     }
     return judged(names, checks, clock.now())
 
@@ -171,6 +181,7 @@ def _proposal(request: CertificateRequest) -> Proposal:
     now = clock.now()
     not_before = now.replace(microsecond=0)
     old = request.predecessor
+    proofs = proofs_of(request)  # one query, and none where nothing has to be proven
     source = (
         None
         if old is None
@@ -195,5 +206,6 @@ def _proposal(request: CertificateRequest) -> Proposal:
         key_is_compromised=request.key_is_compromised,  # type: ignore[attr-defined]
         names=len(alternative_names_of(request)),
         limits=request.policy.limits,
-        looked=_looked(request),
+        looked=_looked(request, proofs),
+        proven=controlled(names_to_prove(request), proofs),
     )

@@ -202,5 +202,5 @@ class Notice(TenantModel):
 
 def request_of(pk: UUID, *, lock: bool = False) -> CertificateRequest:
     """Find a request with what it was judged under; lock it where it will be judged again."""
-    found = CertificateRequest.objects.select_related("profile__authority", "policy", "predecessor")
+    found = CertificateRequest.objects.select_related("profile__authority", "policy", "predecessor", "tenant")
     return (found.select_for_update(of=("self",)) if lock else found).get(pk=pk)

@@ -81,9 +81,21 @@ def alternative_names_of(request: CertificateRequest) -> tuple[x509.GeneralName,
 
 
 def names_to_check(request: CertificateRequest) -> list[str]:
-    """The names whose owners are asked in the DNS (0.R28), wildcards with their star."""
-    names = [name for name in alternative_names_of(request) if isinstance(name, x509.DNSName)]
-    return sorted({name.value.lower() for name in names})
+    """The names whose owners are asked in the DNS (0.R28, C15): wildcards with their star, mailboxes as their domain.
+
+    All mailboxes of one domain have the same owner there, and are one name: `@example.test` (RFC 9495 4).
+    """
+    return sorted({name_asked(name) for name in alternative_names_of(request)} - {""})
+
+
+def name_asked(name: x509.GeneralName) -> str:
+    """Return what is asked in the DNS for one alternative name; "" where nobody can be asked."""
+    match name:
+        case x509.DNSName(value=host):
+            return host.lower()
+        case x509.RFC822Name(value=mailbox):
+            return f"@{mailbox.rpartition('@')[2].lower()}"
+    return ""
 
 
 def common_name_of(request: CertificateRequest) -> str:

@@ -10,6 +10,7 @@ from lifecycle.certificates.models import Certificate, CompromisedKey, Revocatio
 from lifecycle.certificates.selectors import key_is_used
 from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Proposal, Source
+from lifecycle.requests.controls import proven
 from lifecycle.requests.errors import NotOffered
 from lifecycle.requests.kinds import Kind
 from lifecycle.requests.looks import looked
@@ -109,6 +110,7 @@ def of_request(request: CertificateRequest) -> Proposal:
         ),
         limits=policy.limits if policy else {},
         looked=looked(request),
+        proven=proven(request),
     )
 
 

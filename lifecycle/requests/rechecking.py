@@ -1,5 +1,7 @@
 """Looking again at the names of a request that was sent back (RECHECK): the validation worker's part.
 
+Control comes first, since CAA records may name the ways of proving it.  A proof that grew too
+old is made anew where nobody has to do anything for it; else its owner is told what is missing.
 The look happens outside any unit of work.  What it comes to is judged over the stored
 rows, like everywhere: one name that forbids ends the request, and one that could not be
 looked up is tried again, until the errand's patience is over.
@@ -9,8 +11,9 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from lifecycle.policies.rules import Verdict, not_permitted
-from lifecycle.requests.looks import identities_of, looked
+from lifecycle.policies.rules import Verdict, not_permitted, not_proven
+from lifecycle.requests.controls import prove_again, proven
+from lifecycle.requests.looks import caa_terms, looked
 from lifecycle.requests.models import CertificateRequest, request_of
 from lifecycle.requests.notices import send_notice
 from lifecycle.requests.reviewing import AUTO, release
@@ -28,18 +31,23 @@ PATIENCE = 10
 
 
 def look_again(errand: Errand, request_id: UUID, *, resolver: Resolver | None = None) -> None:
-    """Look at every name whose look does not count any more, and send the request on, or end it.
+    """Look at every name whose look or proof does not count any more, and send the request on, or end it.
 
-    Raises `TryLater` where a name could not be looked up.  May run twice: a request that is not
-    being validated is left as it is, and a look that counts is not repeated.
+    Raises `TryLater` where a name could not be looked up, or a proof is under way.  May run twice: a request
+    that is not being validated is left as it is, and what counts is not repeated.
     """
     with acting_for(errand.tenant_id):
         request = request_of(request_id)
-        wanted = [each.name for each in looked(request) if each.verdict is not Verdict.PERMITS]
-        identities = identities_of(request)
         validating = request.state == State.VALIDATING
-    if validating and wanted:
-        check_now(errand.tenant_id, wanted, identities, by=ROBOT, about=request_id, resolver=resolver)
+        proofs = proven(request)
+        waits = validating and prove_again(request, by=ROBOT)
+        terms = caa_terms(request)
+        wanted = {each.name: terms[each.name] for each in looked(request) if each.verdict is not Verdict.PERMITS}
+    missing = not_proven(proofs)
+    if missing and waits and errand.tries < PATIENCE:
+        raise TryLater(missing)
+    if validating and wanted and not missing:
+        check_now(errand.tenant_id, wanted, by=ROBOT, about=request_id, resolver=resolver)
     with acting_for(errand.tenant_id):
         request = request_of(request_id, lock=True)
         if request.state == State.VALIDATING:
@@ -48,6 +56,9 @@ def look_again(errand: Errand, request_id: UUID, *, resolver: Resolver | None = 
 
 
 def _decide(errand: Errand, request: CertificateRequest) -> None:
+    if missing := not_proven(proven(request)):
+        _end(request, missing)
+        return
     looks = looked(request)
     complaint = not_permitted(looks)
     if complaint is None:
@@ -56,6 +67,10 @@ def _decide(errand: Errand, request: CertificateRequest) -> None:
         return
     if all(each.verdict is not Verdict.FORBIDS for each in looks) and errand.tries < PATIENCE:
         raise TryLater(complaint)
+    _end(request, complaint)
+
+
+def _end(request: CertificateRequest, complaint: str) -> None:
     why = _("Before signing, the names were checked again. {complaint}").format(complaint=complaint)
     request.advance(Event.FAIL, actor=ROBOT, set={"why_failed": why}, why=why)
     send(send_notice, request.requested_by, request.pk, "request-failed")

@@ -16,9 +16,10 @@ from lifecycle.validation.caa import (
     LookupFailed,
     Record,
     RelevantSet,
+    Terms,
     climb,
-    record_to_publish,
 )
+from lifecycle.validation.lines import record_to_publish
 
 _ESCAPE = re.compile(rb'[^\x20-\x7e]|["\\]')
 _ESCAPED = re.compile(r"\\(\d{3})")
@@ -47,21 +48,23 @@ def shown(record: Record) -> str:
     return f'{record.flags} {record.tag} "{escaped(record.value)}"'
 
 
-def of_look(look: Look, decision: Decision | None, identities: list[str]) -> dict[str, Any]:
+def of_look(look: Look, decision: Decision | None, terms: Terms) -> dict[str, Any]:
     """Return what is kept of a look, and of the decision about it where there was anything to decide."""
     times = {"started": look.started.isoformat(), "finished": look.finished.isoformat()}
-    if isinstance(look.found, LookupFailed):
-        failure = look.found
-        asked = [*climb(look.name)]
+    return times | of_found(look.name, look.found, decision, terms)
+
+
+def of_found(name: str, found: RelevantSet | LookupFailed, decision: Decision | None, terms: Terms) -> dict[str, Any]:
+    """The same without when it was."""
+    if isinstance(found, LookupFailed):
+        failure = found
+        asked = [*climb(name)]
         return {
-            **times,
             "asked": asked[: asked.index(failure.asked) + 1],
             "resolver": failure.resolver,
             "detail": escaped(failure.detail.encode()[:200]),
         }
-    found = look.found
     kept: dict[str, Any] = {
-        **times,
         "asked": list(found.asked),
         "found_at": found.found_at,
         "owner": found.answer.owner,
@@ -71,6 +74,7 @@ def of_look(look: Look, decision: Decision | None, identities: list[str]) -> dic
         "ttl": found.answer.ttl,
         "resolver": found.answer.resolver,
         "authentic": found.answer.authentic,
+        "excused": list(found.excused),
     }
     if decision is not None:
         kept |= {
@@ -78,7 +82,7 @@ def of_look(look: Look, decision: Decision | None, identities: list[str]) -> dic
             "governing": decision.governing,
             "issuers": list(decision.issuers),
             "record": shown(decision.record) if decision.record else "",
-            "publish": "" if decision.permitted else record_to_publish(found, decision, identities),
+            "publish": "" if decision.permitted else record_to_publish(found, decision, terms),
         }
     return kept
 
@@ -87,4 +91,4 @@ def seen(name: str, kept: dict[str, Any]) -> RelevantSet:
     """Return what was found, from what was kept; `caa.permits` says of it today what it said then."""
     records = tuple(Record(each["flags"], each["tag"], unescaped(each["value"])) for each in kept["records"])
     answer = Answer(kept["owner"], records, kept["ttl"], kept["resolver"], kept["authentic"])
-    return RelevantSet(name, kept["found_at"], answer, tuple(kept["asked"]))
+    return RelevantSet(name, kept["found_at"], answer, tuple(kept["asked"]), tuple(kept.get("excused", ())))

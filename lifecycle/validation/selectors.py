@@ -1,9 +1,9 @@
 """Reading what is known of names."""
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from lifecycle.validation.caa import canonical
+from lifecycle.validation.caa import Terms, canonical
 from lifecycle.validation.models import CaaCheck
 from lifecycle.validation.states import UNVERIFIED, CaaState
 
@@ -47,16 +47,14 @@ def state_of(check: CaaCheck | None, now: datetime) -> str:
     return str(check.state)
 
 
-def newest(names: Collection[str], identities: Collection[str]) -> dict[str, CaaCheck]:
-    """The newest look at each of *names* for an authority with these *identities*; a name without one is missing.
+def newest(wanted: Mapping[str, Terms], *, settled: bool = False) -> dict[str, CaaCheck]:
+    """The newest look at each name of *wanted* on its terms; a name without one is missing.
 
-    The newest counts, whatever an older one said.  Keys are canonical names.
+    The newest counts, whatever an older one said; with *settled*, of those that came to an end.  Keys are canonical.
     """
-    wanted = {canonical(name) for name in names}
-    rows = CaaCheck.objects.filter(name__in=wanted, identities=spelled(identities), perspective="primary")
-    return {row.name: row for row in rows.order_by("name", "-asked_at", "-id").distinct("name")}
-
-
-def spelled(identities: Collection[str]) -> list[str]:
-    """Issuer domain names as a row keeps them: two authorities that answer to the same ones share a look."""
-    return sorted({canonical(identity) for identity in identities})
+    terms = {canonical(name): theirs.spelled() for name, theirs in wanted.items()}
+    rows = CaaCheck.objects.filter(name__in=terms)
+    if settled:
+        rows = rows.exclude(state=CaaState.VERIFYING)
+    latest = rows.order_by("name", "terms", "-asked_at", "-id").distinct("name", "terms")
+    return {row.name: row for row in latest if row.terms == terms[row.name]}

@@ -1,12 +1,14 @@
 """What a look's outcome means, in words for people: a sentence, and what to do about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from lifecycle.validation.caa import Reason
+from lifecycle.validation.caa import Reason, host_of
 from lifecycle.validation.models import CaaCheck
 
 MOST_ISSUERS = 5
@@ -21,8 +23,28 @@ class Words:
 
 WORDS: dict[Reason, Words] = {
     Reason.NO_RECORDS: Words(_("No CAA record restricts who may issue for {name}.")),
+    Reason.EXCUSED: Words(
+        _("The name servers of {name} fail, and its zone is proven to be unsigned: then the rules allow to issue."),
+        _("Nothing has to be done now. Have the name servers put right, so that it stays yours who may issue."),
+    ),
     Reason.NOT_RESTRICTED: Words(_("The CAA records of {owner} do not restrict who may issue for {name}.")),
     Reason.NAMED: Words(_("The CAA records of {owner} permit this authority to issue for {name}.")),
+    Reason.UNPROVEN: Words(
+        _("The CAA record {record} of {owner} wants control of {name} to be proven, and no proof of that counts here."),
+        _("Prove control of it by a method that the record names, or have the record below added. Then verify again."),
+    ),
+    Reason.OTHER_METHOD: Words(
+        _("The CAA record {record} of {owner} does not name the method by which control of {name} was proven."),
+        _("Prove control of it by a method that the record names, or have the record below added. Then verify again."),
+    ),
+    Reason.OTHER_ACCOUNT: Words(
+        _("The CAA record {record} of {owner} permits this authority for another account, not for yours."),
+        _("Ask whoever manages the DNS of {owner} to add the record below, which names your account. Then verify."),
+    ),
+    Reason.UNSATISFIABLE: Words(
+        _("The CAA record {record} of {owner} has a parameter that nobody satisfies: it is malformed, or there twice."),
+        _("Ask whoever manages the DNS of {owner} to replace it by the record below. Then verify again."),
+    ),
     Reason.OTHERS_NAMED: Words(
         _("The CAA records of {owner} permit only {issuers} to issue for {name}."),
         _("Ask whoever manages the DNS of {owner} to add the record below beside the others, then verify again."),
@@ -48,8 +70,12 @@ WORDS: dict[Reason, Words] = {
         _("This is not a fault of your name. Verify again in a few minutes; if it stays, tell the operator."),
     ),
     Reason.SERVER_FAILED: Words(
-        _("The DNS answered with a failure (SERVFAIL) when asked about {asked}; its signatures may not hold."),
-        _("Have the name servers and the DNSSEC signatures of {asked} checked, then verify again."),
+        _("The DNS answered with a failure (SERVFAIL) when asked about {asked}."),
+        _("Have the name servers of {asked} checked, and its DNSSEC signatures. Then verify again."),
+    ),
+    Reason.BOGUS: Words(
+        _("The DNSSEC signatures of {asked} do not hold, so no answer about it can be believed."),
+        _("Ask whoever manages the DNS of {asked} to have its signatures and its parent's DS record put right."),
     ),
     Reason.REFUSED: Words(
         _("The DNS refused to answer about {asked}."),
@@ -71,6 +97,17 @@ WORDS: dict[Reason, Words] = {
         _("{name} is no name that the DNS could be asked about."),
         _("Correct the name."),
     ),
+    Reason.NOT_CORROBORATED: Words(
+        _("Seen from here the DNS permits to issue for {name}, but elsewhere in the world it does not: {dissenting}."),
+        _(
+            "After a change, old records may still be kept in some places: verify again in some minutes. If it stays, "
+            "have it checked that all your name servers answer everybody alike."
+        ),
+    ),
+    Reason.TOO_FEW_PERSPECTIVES: Words(
+        _("Seen from here the DNS permits to issue for {name}, but too few other places are set up to confirm that."),
+        _("This is not a fault of your name. Tell the operator, who finds in the log which perspectives are missing."),
+    ),
 }
 
 
@@ -86,17 +123,26 @@ class Told:
     """What was seen, as a zone file says it."""
 
 
+def title_of(name: str) -> str:
+    """What people read of a name that was looked at: `@example.test` stands for the mailboxes there."""
+    return gettext("mail of {domain}").format(domain=host_of(name)) if name.startswith("@") else name
+
+
 def told(check: CaaCheck) -> Told:
     """Say what became of a look; of one under way there is nothing to say yet."""
-    if not check.reason:
-        return Told("", "", "", ())
-    kept, words = check.evidence, WORDS[Reason(check.reason)]
+    return told_of(check.name, Reason(check.reason), check.evidence) if check.reason else Told("", "", "", ())
+
+
+def told_of(name: str, reason: Reason, kept: Mapping[str, Any]) -> Told:
+    """The same of anything that was looked at, and of what `evidence` keeps of it."""
+    words = WORDS[reason]
     facts = {
-        "name": check.name,
+        "name": title_of(name),
         "owner": kept.get("owner", ""),
-        "asked": (kept.get("asked") or [check.name])[-1],
+        "asked": (kept.get("asked") or [host_of(name)])[-1],
         "record": _cut(kept.get("record", "")),
         "issuers": _listed(kept.get("issuers", [])),
+        "dissenting": _listed(kept.get("quorum", {}).get("dissenting", [])),
     }
     records = tuple(_cut(f'{each["flags"]} {each["tag"]} "{each["value"]}"') for each in kept.get("records", ()))
     return Told(

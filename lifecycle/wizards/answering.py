@@ -11,17 +11,24 @@ from auth2fa import challenges
 from auth2fa.models import Challenge
 from auth2fa.protocol import Person
 from lifecycle.requests import services
-from lifecycle.requests.looks import identities_of
+from lifecycle.requests.controls import domains_behind, lowered, proofs_of
+from lifecycle.requests.looks import caa_terms
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import names_to_check
+from lifecycle.requests.orders import alternative_names_of
+from lifecycle.validation import control
+from lifecycle.validation.models import Domain
 from lifecycle.validation.services import ask as ask_for_looks
 from lifecycle.wizards.checking import about
+from lifecycle.wizards.domains import unproven_among
 from lifecycle.wizards.flow import Flow, Step, StepForm
 from lifecycle.wizards.sight import requests_visible_to
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.errors import NotHere
 from portal.foundation.tenancy.middleware import TenantRequest
+
+FIRST_METHOD = {"dns": "dns-change", "mailbox": "mailbox"}
+"""What a domain is to be proven by before anybody chose; its page lets one choose another."""
 
 
 def draft_of(request: TenantRequest, pk: UUID) -> CertificateRequest:
@@ -52,10 +59,27 @@ def keep(draft: CertificateRequest, step: Step, form: StepForm) -> None:
 
 
 def have_looked_up(draft: CertificateRequest, names: Any, *, by: UUID) -> None:
-    """Have names of the draft looked up: those of *names* that it has, or all of them (0.R26)."""
-    every = names_to_check(draft)
-    chosen = [name for name in every if name in names]
-    ask_for_looks(chosen or every, identities_of(draft), by=by, about=draft.pk)
+    """Have names of the draft looked up: those of *names* that it has, or all of them (0.R26).
+
+    Those whose control is to be proven first are left out: their records may speak of how it was.
+    """
+    proofs = proofs_of(draft)
+    early, every = unproven_among(draft, proofs), caa_terms(draft, proofs)
+    chosen = [name for name in every if name in names] or list(every)
+    ask_for_looks({name: every[name] for name in chosen if name not in early}, by=by, about=draft.pk)
+
+
+def to_be_proven(draft: CertificateRequest, name: str, *, by: UUID) -> Domain:
+    """The domain of the ledger by which a name of the draft can be proven; added to it where it is not there.
+
+    Raises `NotHere` for a domain that none of the draft's names is under.
+    """
+    names = [lowered(str(each.value)) for each in alternative_names_of(draft)]
+    if name not in {domain for each in names for domain in domains_behind(each)}:
+        raise NotHere
+    known = Domain.objects.filter(name=name).first()
+    kind = "mailbox" if "@" in name else "dns"
+    return known or control.add(name, kind=kind, method=FIRST_METHOD[kind], by=by)
 
 
 def ask_for_code(request: TenantRequest, draft: CertificateRequest) -> Challenge:

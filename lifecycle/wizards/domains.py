@@ -1,6 +1,7 @@
-"""The page “Domain ownership”: a row for every name in the DNS, and what became of the look at it (0.R25-0.R28)."""
+"""The page “Domain ownership”: for every name, whether it is proven, and its CAA records (0.R25-0.R28, 1.R20)."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,14 +12,19 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from lifecycle.requests.looks import FORBIDDING, identities_of
-from lifecycle.requests.orders import names_to_check
-from lifecycle.validation.models import CaaCheck
+from lifecycle.requests.controls import lowered, names_to_prove, needs_proofs, proofs_of
+from lifecycle.requests.looks import FORBIDDING, caa_terms, needs_looks
+from lifecycle.requests.models import CertificateRequest
+from lifecycle.requests.orders import alternative_names_of, name_asked, names_to_check
+from lifecycle.validation.models import CaaCheck, DomainControl
 from lifecycle.validation.selectors import FRESH, is_fresh, newest, rests_until, state_of
 from lifecycle.validation.states import UNVERIFIED, CaaState
 from lifecycle.validation.words import told
 from lifecycle.wizards.flow import StepForm
+from lifecycle.wizards.leaving import why_kept
+from lifecycle.wizards.ownership import Control, controls_of
 from lifecycle.wizards.presentation import Chip
+from lifecycle.wizards.seeing import Agreement, agreement_in
 from portal.foundation import clock
 
 POLL_SECONDS = 2
@@ -41,10 +47,9 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class DomainRow:
-    """One name with its newest look, in words; what comes from the DNS is a stranger's text."""
+class Look:
+    """The newest look at a name's CAA records, in words; what comes from the DNS is a stranger's text."""
 
-    name: str
     state: str
     chip: Chip
     said: str
@@ -56,6 +61,9 @@ class DomainRow:
     at: datetime | None = None
     ttl: int | None = None
     rests_until: datetime | None = None
+    agreement: Agreement | None = None
+    is_early: bool = False
+    """Control comes first: records may name the ways of proving it that they permit (RFC 8657 4)."""
 
     @property
     def is_ready(self) -> bool:
@@ -66,8 +74,53 @@ class DomainRow:
         return self.state == CaaState.VERIFYING
 
 
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """One name with what has to be known of it; where the policy does not ask for one of the two, that is None."""
+
+    name: str
+    title: str
+    control: Control | None
+    look: Look | None
+    why_kept: str
+    """Why it cannot be left out; "" where it can."""
+
+    @property
+    def is_ready(self) -> bool:
+        return (self.control is None or self.control.is_proven) and (self.look is None or self.look.is_ready)
+
+    @property
+    def is_moving(self) -> bool:
+        return self.look is not None and self.look.is_moving
+
+    @property
+    def fails(self) -> bool:
+        """Whether somebody has to do something about it, and could go on without it instead."""
+        unproven = self.control is not None and not self.control.is_proven
+        return unproven or (self.look is not None and self.look.state == CaaState.FAILED)
+
+    @property
+    def tone(self) -> str:
+        """What is worst about it."""
+        tones = [fact.chip.tone for fact in (self.control, self.look) if fact is not None]
+        return next((tone for tone in ("bad", "watch", "busy", "plain") if tone in tones), "good")
+
+
 class DomainsForm(StepForm):
-    """Settled once every name has a look that permits and is fresh; asks nothing itself."""
+    """Settled once control of every name is proven and a fresh look permits it, as far as policy wants each of them."""
+
+    def __init__(self, *args: Any, draft: CertificateRequest, **kwargs: Any) -> None:
+        super().__init__(*args, draft=draft, **kwargs)
+        if needs_proofs(draft):
+            self.lead = _(
+                "Two things have to be known of every name: that it is under your organisation's control, which is "
+                "proven once and then counts for a while, and that its owner's CAA records permit our authority."
+            )
+
+    @classmethod
+    def stands(cls, draft: CertificateRequest, answer: Mapping[str, Any]) -> bool:
+        """Whether it was answered for the names that the draft has now."""
+        return answer.get("names") == names_to_check(draft)
 
     @cached_property
     def names(self) -> list[str]:
@@ -75,8 +128,7 @@ class DomainsForm(StepForm):
 
     @cached_property
     def rows(self) -> list[DomainRow]:
-        looks, now = newest(self.names, identities_of(self.draft)), clock.now()
-        return [_row(name, looks.get(name), now) for name in self.names]
+        return list(_rows(self.draft))
 
     @property
     def ready(self) -> int:
@@ -87,9 +139,14 @@ class DomainsForm(StepForm):
         return any(row.is_moving for row in self.rows)
 
     @property
+    def to_verify(self) -> list[DomainRow]:
+        """The names whose records have to be looked at, and can be as far as control of them goes."""
+        return [row for row in self.rows if row.look and not row.look.is_ready and not row.look.is_early]
+
+    @property
     def rests_until(self) -> datetime | None:
         """From when any name can be looked at again, where all that are not verified failed a moment ago; else None."""
-        rests = [row.rests_until for row in self.rows if not row.is_ready]
+        rests = [row.look.rests_until for row in self.to_verify if row.look]
         return min((until for until in rests if until), default=None) if all(rests) else None
 
     @property
@@ -97,7 +154,7 @@ class DomainsForm(StepForm):
         """Until the page says something else: what a look found, or that a name can be checked again."""
         if self.is_moving:
             return POLL_SECONDS
-        opens = min((row.rests_until for row in self.rows if row.rests_until), default=None)
+        opens = min((row.look.rests_until for row in self.rows if row.look and row.look.rests_until), default=None)
         return None if opens is None else max(1, ceil((opens - clock.now()).total_seconds()))
 
     @property
@@ -106,11 +163,19 @@ class DomainsForm(StepForm):
         left = len(self.rows) - self.ready
         if not left:
             return ""
-        return ngettext(
-            "Opens when all names are verified: {count} name is not, of {total}.",
-            "Opens when all names are verified: {count} names are not, of {total}.",
-            left,
-        ).format(count=left, total=len(self.rows))
+        if not needs_proofs(self.draft):
+            said = ngettext(
+                "Opens when all names are verified: {count} name is not, of {total}.",
+                "Opens when all names are verified: {count} names are not, of {total}.",
+                left,
+            )
+        else:
+            said = ngettext(
+                "Opens when every name is proven and permitted: {count} is not, of {total}.",
+                "Opens when every name is proven and permitted: {count} are not, of {total}.",
+                left,
+            )
+        return said.format(count=left, total=len(self.rows))
 
     def clean(self) -> dict[str, Any]:
         if self.why_not:
@@ -121,18 +186,54 @@ class DomainsForm(StepForm):
         return {"names": self.names}
 
 
-def _row(name: str, look: CaaCheck | None, now: datetime) -> DomainRow:
+def _rows(draft: CertificateRequest) -> Iterator[DomainRow]:
+    """A row for every host; and for mailboxes one each where they are proven, one for each domain of theirs."""
+    proofs, now = proofs_of(draft), clock.now()
+    controls = controls_of(draft, names_to_prove(draft), proofs)
+    looks = _looks(draft, proofs, now) if needs_looks(draft) else {}
+    for name in sorted({*controls, *looks}, key=_in_order):
+        yield DomainRow(name, _title(name), controls.get(name), looks.get(name), why_kept(draft, name))
+
+
+def _in_order(name: str) -> tuple[str, str]:
+    """Hosts by their name; a domain of mailboxes, and after it what is in it."""
+    local, at, domain = name.rpartition("@")
+    return (f"{at}{domain}", local)
+
+
+def _title(name: str) -> str:
+    return _("Mail of {domain}").format(domain=name[1:]) if name.startswith("@") else name
+
+
+def _looks(draft: CertificateRequest, proofs: Mapping[str, DomainControl], now: datetime) -> dict[str, Look]:
+    terms = caa_terms(draft, proofs)
+    found, early = newest(terms), unproven_among(draft, proofs)
+    return {name: _early() if name in early else _look(found.get(name), now) for name in terms}
+
+
+def unproven_among(draft: CertificateRequest, proofs: Mapping[str, DomainControl]) -> set[str]:
+    """The names to be asked about in the DNS, of which control is to be proven first."""
+    if not needs_proofs(draft):
+        return set()
+    return {name_asked(name) for name in alternative_names_of(draft) if lowered(str(name.value)) not in proofs}
+
+
+def _early() -> Look:
+    said = _("Its CAA records are looked at once control is proven: they may say in which ways it has to be.")
+    return Look(UNVERIFIED, _chip(UNVERIFIED), said, is_early=True)
+
+
+def _look(look: CaaCheck | None, now: datetime) -> Look:
     state = state_of(look, now)
     if look is None:
-        return DomainRow(name, state, _chip(state), _("Nobody has looked at this name yet."))
+        return Look(state, _chip(state), _("Nobody has looked at this name yet."))
     if state == CaaState.VERIFYING:
         doing = _("Asking for the CAA records of this name and of the names above it, since {time} UTC.")
-        return DomainRow(name, state, _chip(state), doing.format(time=f"{look.asked_at:%H:%M:%S}"))
+        return Look(state, _chip(state), doing.format(time=f"{look.asked_at:%H:%M:%S}"))
     if state == UNVERIFIED:
-        return DomainRow(name, state, _chip(state), _stale(look, now))
+        return Look(state, _chip(state), _stale(look, now))
     words, kept = told(look), look.evidence
-    return DomainRow(
-        name,
+    return Look(
         state,
         _chip(state, look.reason),
         f"{words.sentence} {_until(look)}".strip() if is_fresh(look, now) else words.sentence,
@@ -144,6 +245,7 @@ def _row(name: str, look: CaaCheck | None, now: datetime) -> DomainRow:
         look.checked_at,
         kept.get("ttl"),
         rests_until(look, now),
+        agreement_in(kept),
     )
 
 

@@ -26,6 +26,11 @@ class StepForm(forms.Form):
         self.draft = draft
         super().__init__(data, files, **kwargs)
 
+    @classmethod
+    def stands(cls, draft: CertificateRequest, answer: Mapping[str, Any]) -> bool:  # noqa: ARG003 - of most, any does
+        """Whether *answer* was given to the question as *draft* puts it now."""
+        return True
+
     def plain_answers(self) -> dict[str, Any]:
         """What is kept of a valid form; fed to the form again it must be valid again.  Never a secret."""
         return dict(self.cleaned_data)
@@ -43,7 +48,9 @@ class Step:
 
     def is_settled(self, draft: CertificateRequest) -> bool:
         answer = draft.answers.get(self.slug)
-        return answer is not None and self.form(as_posted(answer), draft=draft).is_valid()
+        if answer is None or not self.form.stands(draft, answer):
+            return False
+        return self.form(as_posted(answer), draft=draft).is_valid()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,15 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from lifecycle.authorities.errors import UnusableName
 from lifecycle.authorities.models import Trust
-from lifecycle.authorities.names import NAME_KINDS, NameKind, is_under_public_suffix, unseen_in
+from lifecycle.authorities.names import NAME_KINDS, NameKind
 from lifecycle.policies.rules import LONGEST_LIFE, in_force, limit_of
 from lifecycle.requests.kinds import Names, Validity
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.orders import alternative_names_of, longest_days, subject_of
 from lifecycle.wizards.flow import StepForm
 from portal.foundation import clock
+from portal.foundation.names import UnusableName, is_under_public_suffix, unseen_in
 
 LONGEST_NAME = 64  # RFC 5280 appendix A: ub-common-name, ub-organizational-unit-name
 MOST_COMPLAINTS = 10

@@ -55,6 +55,18 @@ SAID: dict[State, str | Promise] = {
 }
 
 
+SLOW_SIGNING = gettext_lazy(
+    "Since {time} UTC, which is longer than usual: the certificate authority may be away for a while. "
+    "Nothing is lost, and we try again by ourselves."
+)
+SLOW_SAID: dict[State, str | Promise] = {
+    State.VALIDATING: gettext_lazy(
+        "Since {time} UTC, which is longer than usual: its names are looked up or proven again, and somebody's "
+        "servers may be slow. Nothing is lost, and we try again by ourselves."
+    ),
+}
+
+
 def request_of(request: TenantRequest, pk: UUID) -> CertificateRequest:
     found = CertificateRequest.objects.select_related("profile__authority", "policy", "predecessor", "tenant")
     wanted = found.filter(pk=pk, **requests_visible_to(request)).first()
@@ -196,10 +208,7 @@ def detail_of(wanted: CertificateRequest, state: State) -> str:
         return _("Since {time} UTC. It goes on as soon as the reviews are done.").format(time=since)
     if clock.now() - wanted.changed_at < SLOW:
         return _("Since {time} UTC. Usually it takes less than 10 seconds.").format(time=since)
-    return _(
-        "Since {time} UTC, which is longer than usual: the certificate authority may be away for a while. "
-        "Nothing is lost, and we try again by ourselves."
-    ).format(time=since)
+    return str(SLOW_SAID.get(state, SLOW_SIGNING)).format(time=since)
 
 
 def _notice() -> dict[str, Any]:

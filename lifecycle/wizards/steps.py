@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from lifecycle.requests.controls import needs_proofs
 from lifecycle.requests.kinds import Names
 from lifecycle.requests.looks import needs_looks
 from lifecycle.requests.models import CertificateRequest
@@ -62,7 +63,7 @@ STEPS = (
         _("Domain ownership"),
         DomainsForm,
         "wizard/steps/domains.html",
-        needs_looks,
+        lambda draft: needs_looks(draft) or needs_proofs(draft),
         lead=_(
             "The owner of a name says in the DNS, in its CAA records, which authorities may issue for it. Every name "
             "is looked up and has to permit ours. That is no proof that a name is yours: you confirm that at the end."

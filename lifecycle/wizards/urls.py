@@ -10,7 +10,7 @@ from portal.foundation.access.permissions import Permission
 
 form = require_http_methods(["GET", "HEAD", "POST"])
 READ, REQUESTS, MAKE = Permission.CERTIFICATE_READ, Permission.REQUEST_READ, Permission.REQUEST_MAKE
-REVIEW = Permission.REQUEST_APPROVE
+REVIEW, PROVE = Permission.REQUEST_APPROVE, Permission.DOMAIN_MANAGE
 
 urlpatterns = [
     path("certificates/", guard(READ, require_safe(certificate_lists.certificate_list)), name="certificate-list"),
@@ -58,6 +58,12 @@ urlpatterns = [
     path("requests/<uuid:pk>/status/", guard(REQUESTS, require_safe(pages.request_status)), name="request-status"),
     path("requests/<uuid:pk>/discard/", guard(MAKE, require_POST(views.request_discard)), name="request-discard"),
     path("requests/<uuid:pk>/domains/verify/", guard(MAKE, require_POST(views.request_verify)), name="request-verify"),
+    path("requests/<uuid:pk>/domains/prove/", guard(PROVE, require_POST(views.request_prove)), name="request-prove"),
+    path(
+        "requests/<uuid:pk>/domains/leave-out/",
+        guard(MAKE, require_POST(views.request_leave_out)),
+        name="request-leave-out",
+    ),
     path("requests/<uuid:pk>/review/", guard(REVIEW, require_POST(pages.request_review)), name="request-review"),
     path("requests/<uuid:pk>/confirmation/", guard(MAKE, form(confirming.request_code)), name="request-code"),
     path("requests/<uuid:pk>/<slug:step>/", guard(MAKE, form(views.request_step)), name="request-step"),

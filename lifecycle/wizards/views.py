@@ -14,12 +14,22 @@ from auth2fa import challenges
 from lifecycle.requests import services
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.wizards import presentation as shown
-from lifecycle.wizards.answering import ask_for_code, draft_of, have_looked_up, keep, person_of, step_of
+from lifecycle.wizards.answering import (
+    ask_for_code,
+    draft_of,
+    have_looked_up,
+    keep,
+    person_of,
+    step_of,
+    to_be_proven,
+)
 from lifecycle.wizards.checking import confirm_context
 from lifecycle.wizards.confirming import code_url, page_url, step_url, submitted
 from lifecycle.wizards.domains import DomainsForm
 from lifecycle.wizards.flow import Flow, Step, StepForm, as_posted
+from lifecycle.wizards.leaving import leave_out
 from lifecycle.wizards.steps import STEPS
+from portal.foundation.access.permissions import Permission
 from portal.foundation.errors import Refusal
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.middleware import TenantRequest
@@ -111,6 +121,9 @@ def _domains(request: TenantRequest, form: DomainsForm) -> dict[str, Any]:
     kwargs = {"tenant": request.tenant.slug, "pk": form.draft.pk}
     return {
         "verify_url": reverse("request-verify", kwargs=kwargs),
+        "prove_url": reverse("request-prove", kwargs=kwargs),
+        "leave_out_url": reverse("request-leave-out", kwargs=kwargs),
+        "may_prove": Permission.DOMAIN_MANAGE in request.seat.permissions,
         "here_url": reverse("request-step", kwargs={**kwargs, "step": "domains"}),
         "poll_seconds": form.poll_seconds,
         "not_yet": form.why_not,
@@ -128,6 +141,33 @@ def request_verify(request: TenantRequest, pk: UUID) -> HttpResponse:
         if here.slug == "domains":
             have_looked_up(draft, request.POST.getlist("name"), by=request.person.pk)
     return redirect(step_url(request, pk, here))
+
+
+def request_leave_out(request: TenantRequest, pk: UUID) -> HttpResponse:
+    """Take one name out of the draft; what is known of the others stays."""
+    with acting_for(request.tenant.pk, person=request.person.pk):
+        draft = draft_of(request, pk)
+        if not draft.is_draft:
+            return redirect(page_url(request, pk))
+        _flow, here = step_of(draft, "domains")
+        if here.slug == "domains":
+            leave_out(draft, request.POST.get("name", ""))
+    return redirect(step_url(request, pk, here))
+
+
+def request_prove(request: TenantRequest, pk: UUID) -> HttpResponse:
+    """Open the page where a domain of the draft's is proven, which leads back here; put it into the ledger before."""
+    with acting_for(request.tenant.pk, person=request.person.pk):
+        draft = draft_of(request, pk)
+        if not draft.is_draft:
+            return redirect(page_url(request, pk))
+        _flow, here = step_of(draft, "domains")
+        back = step_url(request, pk, here)
+        if here.slug != "domains":
+            return redirect(back)
+        domain = to_be_proven(draft, request.POST.get("domain", ""), by=request.person.pk)
+    page = reverse("domain-page", kwargs={"tenant": request.tenant.slug, "pk": domain.pk})
+    return redirect(f"{page}?{urlencode({'next': back})}")
 
 
 def _set_up(request: TenantRequest, draft: CertificateRequest, here: Step) -> dict[str, Any] | None:

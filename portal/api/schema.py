@@ -54,6 +54,7 @@ PROBLEMS: dict[str, tuple[str, dict[str, Any]]] = {
 """Status, words, headers: what any operation may answer."""
 
 OF_QUERIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "409": ("It is no longer in a state in which this can be read.", {}),
     "412": ("It is not as If-Match says.", {}),
     "422": ("A parameter is not as it is asked for.", {}),
 }
@@ -91,6 +92,7 @@ _REPLAYED = {
     "description": "“true” where this is the answer that the same key got first.",
     "schema": {"type": "string"},
 }
+_TOO_LONG = {"description": "The address is too long, says the server that stands in front of the portal, in HTML."}
 _ETAG = {"description": "A strong validator of this answer.", "required": True, "schema": {"type": "string"}}
 _REQUEST_ID = {"description": "Tell it when you write to us.", "required": True, "schema": {"type": "string"}}
 
@@ -172,6 +174,7 @@ def _add_answers(method: str, operation: dict[str, Any]) -> None:
     others = OF_QUERIES if method == "get" else OF_CHANGES
     for status, (words, headers) in {**PROBLEMS, **others}.items():
         operation["responses"].setdefault(status, _problem(words, headers))
+    operation["responses"].setdefault("414", _TOO_LONG)
 
 
 def _stand_in(schema: dict[str, Any]) -> str:

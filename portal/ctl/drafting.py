@@ -125,9 +125,9 @@ def _put(session: Session, detail: Detail, slug: str, body: dict[str, Any]) -> D
 
 
 def _verified(session: Session, detail: Detail) -> Detail:
-    """Have the names looked up, and go on if all of them permit the authority."""
+    """Have the names looked up, and go on if all of them are proven and permit the authority."""
     domains = looked_up(session, detail)
-    if left := [name for name in domains if name["state"] != "verified"]:
+    if left := [name for name in domains if not name["ready"]]:
         raise not_permitted(detail, left)
     return _put(session, detail, "domains", {})
 
@@ -136,7 +136,7 @@ def looked_up(session: Session, detail: Detail) -> list[Detail]:
     """Ask for looks at the names that have none that counts, and wait until all are in."""
     where = ("requests", detail["id"], "steps", "domains")
     domains = session.api.look(*where)["domains"]
-    if any(name["state"] != "verified" for name in domains):
+    if any(name["state"] not in ("verified", "") for name in domains):
         session.api.post("requests", detail["id"], "domain-checks")
     progress = Progress()
     try:
@@ -153,9 +153,13 @@ def looked_up(session: Session, detail: Detail) -> list[Detail]:
 
 
 def not_permitted(detail: Detail, left: list[Detail]) -> Failure:
-    """Every name that stands in the way, with the record that would permit it."""
+    """Every name that stands in the way, with what would prove it, or the record that would permit it."""
     lines = []
     for name in left:
+        if name["control"] and not name["control"]["proven"]:
+            ways = ", or ".join(way["domain"] for way in name["control"]["ways"])
+            lines.append(f"{name['name']}: {name['control']['said']} Prove {ways}.")
+            continue
         lines.append(f"{name['name']}: {name['said']} {name['next_step']}".rstrip())
         if name["publish"]:
             lines.append(f"{name['name']} would do with: {name['publish']}")

@@ -4,7 +4,20 @@ import sys
 
 import click
 
-from portal.ctl.commands import access, certificates, completion, journal, making, people, policies, profiles, requests
+from portal.ctl.commands import (
+    access,
+    caa,
+    certificates,
+    completion,
+    domains,
+    journal,
+    making,
+    people,
+    policies,
+    profiles,
+    publishing,
+    requests,
+)
 from portal.ctl.examples import Group
 from portal.ctl.outcomes import Failure, Outcome
 from portal.ctl.session import Answers
@@ -19,7 +32,7 @@ _EPILOG = "Exit codes and all commands by example: docs/portalctl.md"
 @click.option("--no-color", default="", envvar="NO_COLOR", hidden=True)
 @click.pass_context
 def cli(ctx: click.Context, no_color: str) -> None:
-    """Certificates from the command line: list, download, request, rekey, approve.
+    """Certificates from the command line: list, download, request, rekey, approve; domains and their proofs.
 
     Sign in first: portalctl login URL TENANT
     """
@@ -33,6 +46,7 @@ for command in (
     *(making.request, making.rekey, making.submit),
     *(requests.requests, requests.wait, requests.withdraw, requests.approve, requests.reject, requests.domains),
     *(policies.policies, profiles.profiles, profiles.agreements, people.people, journal.journal),
+    *(domains.domain, caa.caa, publishing.ways, policies.rules),
     completion.completion,
 ):
     cli.add_command(command)

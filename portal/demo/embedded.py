@@ -1,15 +1,14 @@
-"""Redis, a PKCS#11 token and a name server for one machine, from what a wheel, Debian and we ourselves bring.
+"""Redis and a PKCS#11 token for one machine, from what a wheel and Debian bring.
 
 Each is started and stopped by one object that says with `environment(service)` what a service must know to reach
-it; PostgreSQL is beside it in `postgresql.py`.  Each has a twin in `external.py` for an operator who names his own:
-the caller does not know which of the two it holds.
+it; PostgreSQL and the DNS are beside them in `postgresql.py` and `nameserver.py`.  Each has a twin in `external.py`
+for an operator who names his own: the caller does not know which of the two it holds.
 """
 
 import importlib.util
 import shutil
 import socket
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -24,9 +23,7 @@ from portal.demo.places import Places, Unusable
 
 ONCE = Retry(NoBackoff(), 0)  # whoever asks again is the caller
 TOKEN_SERVICES = frozenset({"signing", "tool"})
-RESOLVING_SERVICES = frozenset({"validation", "tool"})
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
+RESOLVING_SERVICES = frozenset({"validation", "publishing", "tool"})
 
 # Debian puts the module into a folder that its architecture names; other systems put it into /usr/lib.
 _MODULES = (
@@ -44,6 +41,14 @@ class Embedded(Protocol):
     def stop(self) -> None: ...
 
     def environment(self, service: str) -> dict[str, str]: ...
+
+
+def children_of(service: Embedded) -> tuple[Child, ...]:
+    """The programs that *service* is made of; none where it is only files, or somebody else's."""
+    if (several := getattr(service, "children", None)) is not None:
+        return tuple(several)
+    one = getattr(service, "child", None)
+    return () if one is None else (one,)
 
 
 class Redis:
@@ -132,46 +137,6 @@ class SoftHsm:
         )
         if done.returncode:
             raise Unusable(f"The token {self._label!r} could not be made: {done.stderr.strip() or done.stdout.strip()}")
-
-
-class NameServer:
-    """The resolver of the demo: it answers for `demo.test` itself and knows nothing else."""
-
-    def __init__(self, places: Places) -> None:
-        self.port = free_port()
-        self._zone = places.make("dns") / "zone.json"
-        command: list[str | Path] = [
-            sys.executable,
-            "-m",
-            "portal.demo.nameserver",
-            "--port",
-            str(self.port),
-            "--zone",
-            self._zone,
-        ]
-        self.child = Child("name server", command, bare_environment(), places.log("nameserver"), folder=_ROOT)
-
-    def start(self) -> None:
-        self.child.start()
-        await_health(self.child, self.healthy)
-
-    def stop(self) -> None:
-        self.child.stop()
-
-    def healthy(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-    def environment(self, service: str) -> dict[str, str]:
-        told = {}
-        if service in RESOLVING_SERVICES:
-            told["DNS_RESOLVERS"] = f"127.0.0.1:{self.port}"
-        if service in {"web", "tool"}:
-            told["PORTAL_DEMO_ZONE"] = str(self._zone)
-        return told
 
 
 def free_port() -> int:

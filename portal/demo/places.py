@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # What `demo-reset` may delete.  Never VAR itself: somebody will set VAR to a folder that holds other things.
-OURS = ("anchors", "dns", "log", "mail", "postgres", "redis", "run", "running", "secrets", "softhsm")
+OURS = (
+    *("anchors", "dns", "files", "log", "mail", "perspectives", "postgres", "redis"),
+    *("run", "running", "secrets", "softhsm"),
+)
 
 # sun_path holds 108 bytes with its final zero, unix(7).
 _LONGEST_SOCKET = 107

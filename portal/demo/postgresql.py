@@ -22,7 +22,7 @@ from portal.demo.places import Places, Unusable
 DATABASE = "portal"
 OWNER = "portal_owner"
 SUPERUSER = "postgres"
-SERVICE_ROLES = {name: f"portal_{name}" for name in ("web", "signing", "validation", "messages", "relay")}
+SERVICE_ROLES = {name: f"portal_{name}" for name in ("web", "signing", "validation", "publishing", "messages", "relay")}
 
 
 class PostgreSQL:

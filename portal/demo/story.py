@@ -29,6 +29,7 @@ from lifecycle.wizards.flow import Flow, as_posted
 from lifecycle.wizards.forms import seen
 from lifecycle.wizards.steps import STEPS
 from portal.config import config
+from portal.demo import claims
 from portal.demo.management.commands.seed_demo import DONE
 from portal.demo.people import PEOPLE
 from portal.demo.texts import AGREEMENT, PROFILES
@@ -117,10 +118,13 @@ def tell() -> None:
     with at(now - FOUNDED):
         tenants = {slug: _found(slug) for slug in TENANTS}
         _populate({**tenants, "platform": Tenant.objects.get(pk=PLATFORM)}, people)
+    claims.prove(tenants["acme"], people, now)
+    with at(now - FOUNDED):
         for tenant in tenants.values():
             _equip(tenant)
     for chapter in sorted(_chapters(), key=lambda chapter: -chapter.days_ago):
         _live(tenants[chapter.tenant], people[chapter.email], chapter, now)
+    claims.begin(tenants["acme"], people, now)
     with at(now - FACTOR_SINCE):
         for tenant in tenants.values():
             _ask_for_codes(tenant)
@@ -205,7 +209,7 @@ def _ask_for_codes(tenant: Tenant) -> None:
                 enabled=True,
                 agreement=policy.agreement,
                 factor="email-code",
-                checks_caa=PROFILES[policy.profile].get("checks_caa", False),
+                **claims.asked(tenant, looked_up=PROFILES[policy.profile].get("checks_caa", False)),
                 made_by=ROBOT,
             ).save()
 

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import IO, NoReturn
 
 from portal.demo.child import Child, wait_until
-from portal.demo.embedded import Embedded
+from portal.demo.embedded import Embedded, children_of
 from portal.demo.manage import let_in, shut_out
 from portal.demo.people import PEOPLE
 from portal.demo.places import Places, Unusable
@@ -78,20 +78,22 @@ class Demo:
     def start(self) -> None:
         """Start everything, in the order in which one needs the other; raise `Unusable` where that fails."""
         around = self.surroundings
-        servers = {
-            "postgresql": around.database, "redis": around.broker, "token": around.token, "name server": around.names,
+        servers: dict[str, Embedded] = {
+            "postgresql": around.database, "redis": around.broker, "token": around.token, "DNS": around.names,
+            **({"perspectives": around.outposts} if around.outposts else {}),
         }  # fmt: skip
         for name, service in servers.items():
             with told(name):
                 self.started.append(service)
                 service.start()
-                if (child := getattr(service, "child", None)) is not None:
-                    self.servers.append(Watched(child, started=time.monotonic()))
+                self.servers += [Watched(child, started=time.monotonic()) for child in children_of(service)]
         if isinstance(around.database, PostgreSQL) and around.places.var not in around.database.home.parents:
             say(f"PostgreSQL's files are in {around.database.home}: its account may not walk to {around.places.var}")
         self._manage("migrate", "migrate", "--no-input", "--verbosity=0")
         self._manage("migrate", "grant_roles", *around.database.grants())
         self._manage("tool", "create_journal_key")
+        if around.outposts:
+            around.outposts.wait()
         self._manage("tool", "seed_demo")
         if isinstance(around.database, PostgreSQL):
             (around.database.home / UNFINISHED).unlink(missing_ok=True)
@@ -133,6 +135,7 @@ class Demo:
             "web": ("web", [*gunicorn, "--graceful-timeout=5", "--no-control-socket", *binds]),
             "worker-signing": ("signing", worker_command("signing", "signing@%h")),
             "worker-validation": ("validation", worker_command("validation", "validation@%h")),
+            "worker-publishing": ("publishing", worker_command("publishing", "publishing@%h")),
             "worker-messages": ("messages", worker_command("messages", "messages@%h")),
             "relay": ("relay", [sys.executable, "manage.py", "relay"]),
         }

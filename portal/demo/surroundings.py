@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from portal.demo.child import bare_environment
-from portal.demo.embedded import TOKEN_SERVICES, NameServer, Redis, SoftHsm
+from portal.demo.embedded import TOKEN_SERVICES, Redis, SoftHsm
 from portal.demo.external import OwnPostgreSQL, OwnRedis, OwnResolvers, OwnToken
+from portal.demo.nameserver import NameServer
+from portal.demo.outposts import Outposts
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import PostgreSQL
+from portal.foundation.sealed import public_of
 
 # The keys of sessions and second factors are web's.  The seed acts for people on the web; every other service
 # gets keys of its own that open nothing, because Django does not start without one.
@@ -30,6 +33,7 @@ class Surroundings:
     broker: Redis | OwnRedis
     token: SoftHsm | OwnToken
     names: NameServer | OwnResolvers
+    outposts: Outposts | None = None  # without a name server of ours they would look at a world that is not the demo's
 
     @classmethod
     def chosen(cls, places: Places, port: int, source: Mapping[str, str]) -> "Surroundings":
@@ -38,6 +42,7 @@ class Surroundings:
         broker = _given(source, "REDIS_URL")
         token = _given(source, "PKCS11_MODULE", "PKCS11_TOKEN", "PKCS11_PIN_FILE")
         resolvers = _given(source, "DNS_RESOLVERS")
+        names = OwnResolvers(resolvers[0]) if resolvers else NameServer(places)
         # a vendor's PKCS#11 module may look for anything in the environment, except for what is another service's
         harmless = {name: value for name, value in source.items() if name not in _OURS}
         return cls(
@@ -49,7 +54,8 @@ class Surroundings:
             else PostgreSQL(places, major=source.get("EMBEDDED_POSTGRESQL", "18")),
             OwnRedis(broker[0]) if broker else Redis(places),
             OwnToken(token[0], token[1], token[2], harmless) if token else SoftHsm(places),
-            OwnResolvers(resolvers[0]) if resolvers else NameServer(places),
+            names,
+            Outposts(places, names) if isinstance(names, NameServer) else None,
         )
 
     @property
@@ -74,8 +80,19 @@ class Surroundings:
             **self.broker.environment(service),
             **self.token.environment(service),
             **self.names.environment(service),
+            **(self.outposts.environment(service) if self.outposts else {}),
             **self._journal(service),
+            **self._publishing(service),
         }
+
+    def _publishing(self, service: str) -> dict[str, str]:
+        """Hand the key that opens tenants' secrets to one service, and what seals them to those who take them in."""
+        file = self.places.secret("publishing-key")
+        if service == "publishing":
+            return {"PUBLISHING_KEY_FILE": str(file)}
+        if _KEYRINGS.get(service) == "web":
+            return {"PUBLISHING_PUBLIC_KEY": public_of(file.read_text())}
+        return {}
 
     def _journal(self, service: str) -> dict[str, str]:
         """Name the key that signs the journal's checkpoints, and where copies of them are kept."""

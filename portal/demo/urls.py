@@ -1,7 +1,7 @@
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.demo import dns, mailbox
+from portal.demo import dns, files, mailbox, perspectives
 from portal.foundation.access.guards import Open, guard
 
 urlpatterns = [
@@ -9,8 +9,14 @@ urlpatterns = [
     path("mailbox/<slug:name>/", guard(Open.ANYBODY, require_safe(mailbox.mail)), name="demo-mail"),
     path("dns/", guard(Open.ANYBODY, require_http_methods(["GET", "HEAD", "POST"])(dns.names)), name="demo-dns"),
     path(
-        "dns/<slug:label>/",
+        "dns/<str:full>/",
         guard(Open.ANYBODY, require_http_methods(["GET", "HEAD", "POST"])(dns.name)),
         name="demo-dns-name",
+    ),
+    path("files/", guard(Open.ANYBODY, require_http_methods(["GET", "HEAD", "POST"])(files.files)), name="demo-files"),
+    path(
+        "perspectives/",
+        guard(Open.ANYBODY, require_http_methods(["GET", "HEAD", "POST"])(perspectives.perspectives)),
+        name="demo-perspectives",
     ),
 ]

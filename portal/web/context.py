@@ -76,15 +76,19 @@ SECTIONS = (
                 ("certificate-",),
             ),
             Place(_("Requests"), "request", "request-list", Permission.REQUEST_READ, ("request-",)),
+            Place(_("Domains"), "domain", "domain-list", Permission.DOMAIN_READ, ("domain-",)),
+            Place(_("CAA adviser"), "review", "caa-adviser", Permission.DOMAIN_READ, ("caa-",)),
         ),
     ),
-    # what the role adds: Policies, Profiles, Agreements, People, Journal
+    # what the role adds: Policies, Profiles, Agreements, Rules by date, Publishing, People, Journal
     Section(
         _("Your duties"),
         (
             Place(_("Policies"), "policy", "policy-list", Permission.RULES_READ, ("policy-",)),
             Place(_("Profiles"), "certificate", "profile-list", Permission.RULES_READ, ("profile-",)),
             Place(_("Agreements"), "request", "agreement-list", Permission.RULES_READ, ("agreement-",)),
+            Place(_("Rules by date"), "calendar", "rules-by-date", Permission.RULES_READ, ("rules-by-date-",)),
+            Place(_("Publishing ways"), "publish", "publishing-list", Permission.RULES_READ, ("publishing-",)),
             Place(_("People"), "people", "people-list", Permission.PEOPLE_READ, ("people-", "person", "invitation-")),
             Place(_("Journal"), "audit", "journal", Permission.JOURNAL_READ, ("journal-",)),
             Place(_("Tokens"), "key", "token-list", Permission.TENANT_ENTER, ("token-",)),

@@ -17,8 +17,21 @@ from lifecycle.wizards.identity import SUBJECT_FIELDS
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
+from tests.api.doors import refused, stands
 from tests.rows import everything
-from tests.world import ask_for_codes, at_domains, begun, carry_out, csr, issued, next_policies, permit
+from tests.world import (
+    ask_for_codes,
+    at_domains,
+    begun,
+    carry_out,
+    csr,
+    filled,
+    forbid,
+    issued,
+    next_policies,
+    permit,
+    prove,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -219,6 +232,73 @@ def test_names_are_looked_up_and_told_with_the_record_to_publish(program, acme, 
     assert row["state"] == "verifying"
     permit(draft)
     assert calls.put(f"requests/{draft.pk}/steps/domains", {})["open_step"] == "confirm"
+
+
+def test_what_is_proven_of_each_name_is_told_with_the_domains_that_would_prove_it(program, acme, petra):
+    next_policies(acme, proves_control=True, corroborates=True)
+    draft = at_domains(petra, acme, "www.acme.example")
+    calls = program(petra)
+    [row] = calls.get(f"requests/{draft.pk}/steps/domains")["domains"]
+    assert (row["ready"], row["state"], row["control"]["proven"]) == (False, "unverified", False)
+    assert row["control"]["ways"] == [
+        {"domain": "acme.example", "id": None},
+        {"domain": "www.acme.example", "id": None},
+    ]
+    calls.post(f"requests/{draft.pk}/domain-checks")
+    [row] = calls.get(f"requests/{draft.pk}/steps/domains")["domains"]
+    assert row["state"] == "unverified", "its records are looked at once it is proven"
+    proof = prove(acme, "acme.example", by=petra)
+    permit(draft)
+    [row] = calls.get(f"requests/{draft.pk}/steps/domains")["domains"]
+    assert (row["ready"], row["state"]) == (True, "verified")
+    told = row["control"]
+    assert (told["proven"], told["method"], told["domain"]) == (True, "dns-change", str(proof.domain_id))
+    assert told["usable_until"] > told["proven_at"]
+    five = {"agreeing": ["p0", "p1", "p2", "p3", "p4"], "dissenting": []}
+    assert told["perspectives"] == row["perspectives"] == five
+    assert calls.put(f"requests/{draft.pk}/steps/domains", {})["open_step"] == "confirm"
+
+
+def test_a_program_goes_on_without_a_name(program, acme, petra, owner):
+    names = ("a.acme.example", "b.acme.example", "c.acme.example")
+    draft = at_domains(petra, acme, *names)
+    forbid(draft, "b.acme.example")
+    calls = program(petra)
+    path = f"requests/{draft.pk}/steps/domains"
+    before = stands(owner)
+    for answer, code in (
+        ({"leave_out": ["evil.example"]}, "invalid"),
+        ({"leave_out": []}, "invalid"),
+        ({"leave_out": ["b.acme.example"], "names": ["x"]}, "invalid"),
+        ({"leave_out": ["a.acme.example", "evil.example"]}, "invalid"),
+        ({"leave_out": list(names)}, "last-name"),
+    ):
+        assert refused(calls, "PUT", path, answer) == (422, code)
+    assert stands(owner) == before
+    told = calls.put(path, {"leave_out": ["b.acme.example"]})
+    assert told["open_step"] == "confirm", "nothing is left to be done for the others, so the step is settled"
+    assert [row["name"] for row in calls.get(path)["domains"]] == ["a.acme.example", "c.acme.example"]
+
+
+def test_a_program_that_leaves_a_name_out_is_told_what_is_left(program, acme, petra):
+    draft = at_domains(petra, acme, "a.acme.example", "b.acme.example", "c.acme.example")
+    forbid(draft, "a.acme.example", "b.acme.example")
+    calls = program(petra)
+    told = calls.put(f"requests/{draft.pk}/steps/domains", {"leave_out": ["b.acme.example"]})
+    assert told["open_step"] == "domains"
+    [failed] = [row for row in calls.get(f"requests/{draft.pk}/steps/domains")["domains"] if not row["ready"]]
+    assert (failed["name"], failed["why_kept"]) == ("a.acme.example", "")
+
+
+def test_a_rekeys_names_stay(program, acme, petra, owner):
+    source = issued(petra, acme, profile="tls-server", dns="a.acme.example\nb.acme.example")
+    draft = filled(petra, acme, source=source)
+    calls = program(petra)
+    before = stands(owner)
+    answer = {"leave_out": ["a.acme.example"]}
+    assert refused(calls, "PUT", f"requests/{draft.pk}/steps/domains", answer) == (409, "names-stay")
+    assert stands(owner) == before
+    assert "keeps the names" in calls.get(f"requests/{draft.pk}/steps/domains")["domains"][0]["why_kept"]
 
 
 def test_the_table_of_answers_is_the_forms(acme, petra):

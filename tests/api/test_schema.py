@@ -102,7 +102,8 @@ def test_every_operation_tells_its_keys_conditions_and_problems():
         else:
             assert {"400", "409", "413", "415", "422"} <= operation["responses"].keys()
         for status, answer in operation["responses"].items():
-            assert "X-Request-ID" in answer["headers"], (method, path, status)
+            if status != "414":  # which never reached the portal
+                assert "X-Request-ID" in answer["headers"], (method, path, status)
 
 
 def test_objects_that_are_sent_take_no_more_than_they_say():

@@ -30,13 +30,14 @@ A_FEW = ("ada",)
 """Of them, in every run of the tests."""
 
 CONFIGURATION = """\
-# A rule of the product may forbid what the schema of a body allows (409, 422); a header may leave nothing (406, 412).
+# A rule of the product may forbid what the schema of a body allows (409, 422); a header may leave nothing (406, 412);
+# an address may be longer than the server takes (414).
 [checks]
 positive_data_acceptance.expected-statuses = [
-  "2xx", "304", "401", "403", "404", "406", "409", "412", "413", "422", "428", "429", "503"
+  "2xx", "304", "401", "403", "404", "406", "409", "412", "413", "414", "422", "428", "429", "503"
 ]
 negative_data_rejection.expected-statuses = [
-  "400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "428", "429", "503"
+  "400", "401", "403", "404", "405", "406", "409", "412", "413", "414", "415", "422", "428", "429", "503"
 ]
 missing_required_header.expected-statuses = ["400", "401", "403", "404", "405", "406", "422", "428"]
 

@@ -24,20 +24,20 @@ import redis
 from celery import Celery
 
 from portal.demo.child import Child, bare_environment, wait_until
-from portal.demo.embedded import NameServer, Redis, SoftHsm
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.nameserver import NameServer
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command
 from portal.demo.surroundings import Surroundings
-from tests.bench import pages, readings
+from tests.bench import checks, pages, readings
 from tests.bench.told import Line, show
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PATIENCE = 300.0
 COUNTED = 100  # issuances whose statements are counted
 KINDS = ("issue", "rekey")
-ATTEMPTS, QUIET = 3, 0.1  # a run in which others had more than a tenth of the machine says little
-LONGEST_WAIT = 90.0  # seconds for such a moment
+ATTEMPTS = 3  # for a run that others leave alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,16 @@ class Bench:
     def seed(self, *arguments: str) -> None:
         """Let people ask; it becomes due when it is measured, so nobody is rung for it before."""
         self._run("tool", "-m", "tests.bench.tool", "seed", *arguments)
-        self._make_due("tomorrow")
+        self.make_due("tomorrow")
         with closing(redis.Redis(unix_socket_path=str(self.places.sockets() / "redis.sock"))) as client:
             client.delete("signing", "messages")
+
+    def ask(self, run: str, count: int) -> None:
+        """Let people ask for looks at the CAA records of *count* names that nobody asked about before."""
+        self._run("tool", "-m", "tests.bench.tool", "asking", run, str(count))
+        self.make_due("tomorrow", "validation")
+        with closing(redis.Redis(unix_socket_path=str(self.places.sockets() / "redis.sock"))) as client:
+            client.delete("validation")
 
     def raw_signatures(self) -> float:
         """Signatures a second of the token alone, from one process."""
@@ -96,7 +103,7 @@ class Bench:
 
     def raw_commits(self) -> float:
         """Durable commits a second of one connection that does nothing else: what the disk allows."""
-        with self._sql() as cursor:
+        with self.sql() as cursor:
             cursor.execute("CREATE TABLE bench_commits (n int)")
             began, done = time.perf_counter(), 0
             while time.perf_counter() - began < 1.0:
@@ -106,18 +113,18 @@ class Bench:
 
     def issue(self, workers: int) -> Run:
         """Let that many workers, awake and waiting, issue everything that is there."""
-        with self._workers(workers) as running, self._sql() as looking:  # one connection: opening costs milliseconds
+        with self._workers(workers) as running, self.sql() as looking:  # one connection: opening costs milliseconds
             for _ in range(5):  # nothing is due: each looks at the database and at the token, and goes back to sleep
-                self._ring(workers)
+                self.ring(workers)
                 time.sleep(0.3)
-            wait_until(_quiet, LONGEST_WAIT, every=0)
-            count, before, began = self._open(), self._used(running), time.perf_counter()
-            self._make_due("now")
-            self._ring(workers)
+            wait_until(readings.quiet, readings.LONGEST_WAIT, every=0)
+            count, before, began = self.waiting(), self._used(running), time.perf_counter()
+            self.make_due("now")
+            self.ring(workers)
             if not wait_until(lambda: not _any_open(looking), PATIENCE, every=0.05):
-                raise Unusable(f"{self._open()} of {count} errands are not done; see {self.places.var / 'log'}")
+                raise Unusable(f"{self.waiting()} of {count} errands are not done; see {self.places.var / 'log'}")
             seconds = time.perf_counter() - began
-            if parked := self._open():
+            if parked := self.waiting():
                 raise Unusable(f"{parked} of {count} errands were parked; see {self.places.var / 'log'}")
             used = [now - then for now, then in zip(self._used(running), before, strict=True)]
             return Run(
@@ -127,11 +134,11 @@ class Bench:
     def count_statements(self) -> readings.Said:
         """Let one worker issue everything that is there while the server writes down whatever it is told."""
         log = self.places.log("postgresql")
-        with self._sql() as cursor:
+        with self.sql() as cursor:
             cursor.execute("ALTER ROLE portal_signing SET log_statement = 'all'")
         start = log.stat().st_size
         self.issue(1)
-        with self._sql() as cursor:
+        with self.sql() as cursor:
             cursor.execute("ALTER ROLE portal_signing RESET log_statement")
         return readings.statements(log.read_text()[start:])
 
@@ -171,21 +178,25 @@ class Bench:
             raise Unusable(f"{' '.join(arguments)} {step.ending}:\n{step.last_lines(20)}")
         return step.last_lines(1)
 
-    def _open(self) -> int:
-        with self._sql() as cursor:
-            cursor.execute("SELECT count(*) FROM outbox_errand WHERE queue = 'signing' AND done_at IS NULL")
+    def waiting(self, queue: str = "signing") -> int:
+        with self.sql() as cursor:
+            cursor.execute("SELECT count(*) FROM outbox_errand WHERE queue = %s AND done_at IS NULL", [queue])
             return int(cursor.fetchone()[0])
 
-    def _make_due(self, when: str) -> None:
-        with self._sql() as cursor:
-            cursor.execute("UPDATE outbox_errand SET due_at = %s WHERE queue = 'signing' AND done_at IS NULL", [when])
+    def make_due(self, when: str, queue: str = "signing", at_most: int | None = None) -> None:
+        with self.sql() as cursor:
+            cursor.execute(
+                "UPDATE outbox_errand SET due_at = %s WHERE id IN (SELECT id FROM outbox_errand"
+                " WHERE queue = %s AND done_at IS NULL ORDER BY id LIMIT %s)",
+                [when, queue, at_most],
+            )
 
-    def _ring(self, times: int) -> None:
+    def ring(self, times: int, queue: str = "signing") -> None:
         for _ in range(times):
-            self._bell.send_task("drain.signing", queue="signing", ignore_result=True)
+            self._bell.send_task(f"drain.{queue}", queue=queue, ignore_result=True)
 
     @contextmanager
-    def _sql(self) -> Iterator[psycopg2.extensions.cursor]:
+    def sql(self) -> Iterator[psycopg2.extensions.cursor]:
         with closing(psycopg2.connect(self.database.url(SUPERUSER))) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             yield cursor
@@ -235,17 +246,10 @@ def _any_open(cursor: psycopg2.extensions.cursor) -> bool:
     return cursor.fetchone() is not None
 
 
-def _quiet() -> bool:
-    """Look for two seconds whether others leave the machine alone."""
-    before = readings.machine_seconds()
-    time.sleep(2.0)
-    return readings.machine_seconds() - before < QUIET * 2.0 * readings.CORES
-
-
 def undisturbed(bench: Bench, kind: str, workers: int, count: int) -> Run:
     """Measure until others leave the machine alone, a few times at most; return the run they disturbed least."""
     runs: list[Run] = []
-    while len(runs) < ATTEMPTS and (not runs or runs[-1].others > QUIET):
+    while len(runs) < ATTEMPTS and (not runs or runs[-1].others > readings.QUIET):
         bench.seed(kind, str(count))
         runs.append(bench.issue(workers))
     return min(runs, key=lambda run: run.others)
@@ -256,14 +260,14 @@ def main() -> int:
     asked.add_argument("--count", type=int, default=600, help="issuances of each measured run")
     asked.add_argument("--runs", type=int, default=60, help="how often each page is opened")
     asked.add_argument("--var", type=Path, default=ROOT / "var" / "bench", help="where the crowd of certificates stays")
-    asked.add_argument("--only", choices=("issuing", "pages"), help="one part of it")
+    asked.add_argument("--only", choices=("issuing", "caa", "pages"), help="one part of it")
     told = asked.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began, met = time.monotonic(), True
     try:
         if told.only != "pages":
-            met = _measure_issuing(told.count)
-        if told.only != "issuing":
+            met = _measure_work(told.count, told.only)
+        if told.only in {None, "pages"}:
             met = pages.measure(told.var, told.runs) and met
     except Unusable as fault:
         print(fault, file=sys.stderr)
@@ -273,12 +277,14 @@ def main() -> int:
     return 0
 
 
-def _measure_issuing(count: int) -> bool:
+def _measure_work(count: int, only: str | None) -> bool:
+    """Measure what workers do, in a database and with a token that are deleted afterwards."""
     var = Path(tempfile.mkdtemp(prefix="portal-bench-"))
     var.chmod(0o711)  # PostgreSQL's account must walk through when root runs this
     try:
         with Bench(var) as bench:
-            return measure(bench, count)
+            met = only == "caa" or measure(bench, count)
+            return (only == "issuing" or checks.measure(bench, 5 * count)) and met
     finally:
         shutil.rmtree(var, ignore_errors=True)
 

@@ -18,7 +18,8 @@ import psycopg2
 from psycopg2 import sql
 
 from portal.demo.child import Child, bare_environment
-from portal.demo.embedded import NameServer, Redis, SoftHsm
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.nameserver import NameServer
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import OWNER, SUPERUSER, PostgreSQL
 from portal.demo.surroundings import Surroundings

@@ -2,11 +2,14 @@
 
 import os
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 CORES = os.cpu_count() or 1
+QUIET = 0.1  # of the machine: a run in which others had more than that says little
+LONGEST_WAIT = 90.0  # seconds for a moment in which they have less
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,6 +26,13 @@ def server_seconds(postmaster: int) -> float:
     """CPU of PostgreSQL: its postmaster, every backend there is or was, and its background writers."""
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
     return sum(map(seconds_of, (postmaster, *map(int, children))))
+
+
+def quiet() -> bool:
+    """Look for two seconds whether others leave the machine alone."""
+    before = machine_seconds()
+    time.sleep(2.0)
+    return machine_seconds() - before < QUIET * 2.0 * CORES
 
 
 def machine_seconds() -> float:

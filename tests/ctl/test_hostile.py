@@ -45,7 +45,11 @@ _REQUEST = {
     "predecessor": None,
     "certificate": EVIL,
 }
-_NAME = dict.fromkeys(("name", "state", "said", "next_step", "publish"), EVIL)
+_NAME = {
+    **dict.fromkeys(("name", "state", "said", "next_step", "publish"), EVIL),
+    "ready": False,
+    "control": {"proven": False, "said": EVIL, "ways": [{"domain": EVIL, "id": None}]},
+}
 _ANSWERS: dict[str, Any] = {
     "token": {
         "tenant": {"slug": "acme", "name": EVIL},

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lifecycle.certificates.models import Certificate
-from portal.demo import zone
+from portal.demo import records
 from portal.foundation import clock
 from portal.foundation.access.models import User
 from portal.foundation.tenancy.models import Tenant
@@ -21,7 +21,7 @@ from tests.ctl.terminal import Terminal
 from tests.ctl.wire import Wire
 from tests.journeys.live import Portal
 from tests.plugins.services import surroundings
-from tests.world import ask_for_codes, next_policies
+from tests.world import ask_for_codes, next_policies, prove
 
 PASSPHRASE = "correct horse battery"
 CONSENT = r"\[y/N\]"
@@ -136,9 +136,7 @@ def test_names_that_forbid_are_told_with_the_record_and_gone_on_with(sits: SignI
         "plain.demo.test": "verified",
         "forbidden.demo.test": "failed",
     }
-    zone.replace(
-        Path(surroundings().environment("web")["PORTAL_DEMO_ZONE"]), "forbidden", ('0 issue "ca.acme.example"',)
-    )
+    records.replace(surroundings().names.stage, "forbidden.demo.test", {"CAA": ('0 issue "ca.acme.example"',)})
     resting = datetime.fromisoformat(max(name["rests_until"] for name in looked if name["rests_until"]))
     time.sleep(max(0.0, (resting - clock.now()).total_seconds()) + 0.5)  # a name that failed rests for ten seconds
     again = terminal.run("domains", number, "--check")
@@ -146,6 +144,24 @@ def test_names_that_forbid_are_told_with_the_record_and_gone_on_with(sits: SignI
     done = terminal.run("submit", number, "--agree", "--json")
     assert done.code == 0, done.err
     assert (terminal.home / "plain.demo.test.key").exists()
+
+
+def test_names_that_are_not_proven_are_told_with_what_would_prove_them(sits: SignIn, petra: User, acme: Tenant) -> None:
+    next_policies(acme, checks_caa=False, proves_control=True)
+    prove(acme, "ours.acme.example", by=petra)
+    terminal = sits(petra, acme)
+    said = ["--dns", "ours.acme.example", "--dns", "www.theirs.example", "--no-passphrase", "--agree"]
+    refused = terminal.run("request", "tls-server", *said)
+    assert refused.code == 3
+    assert "www.theirs.example: Nobody has proven yet" in refused.err
+    assert "Prove theirs.example, or www.theirs.example." in refused.err
+    assert "ours.acme.example:" not in refused.err
+    number = refused.err.split("portalctl submit ")[1].split()[0]
+    shown = terminal.run("domains", number)
+    assert "Proven on" in shown.out
+    left = terminal.run("domains", number, "--leave-out", "www.theirs.example", "--json").json["domains"]
+    assert [(name["name"], name["ready"]) for name in left] == [("ours.acme.example", True)]
+    assert terminal.run("domains", number, "--leave-out", "ours.acme.example", "--json").error["code"] == "last-name"
 
 
 def test_reviewers_approve_and_reject(sits: SignIn, paper: Certificate, petra: User, wei: User, acme: Tenant) -> None:

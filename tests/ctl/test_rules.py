@@ -32,6 +32,11 @@ def test_a_policy_is_changed_after_a_dry_run(sits: SignIn, ada: User, acme: Tena
     assert (after.version, after.approvals, after.agreement) == (before.version + 1, 1, before.agreement)
     listed = terminal.run("policies", "list", "--of", "desktop-signing", "--operation", "rekey", "--json").json
     assert [row["asks"]["approvals"] for row in listed["results"]] == [1]
+    people = terminal.run("policies", "list", "--of", "tls-server").out
+    assert all(word in people for word in ("CONTROL", "CAA", "PERSPECTIVES"))
+    proven = terminal.run("policies", "change", "tls-server", "issue", "--set", "proves_control=true", "--json").json
+    assert [one["field"] for one in proven["changes"]] == ["proves_control"]
+    assert "proven" in terminal.run("policies", "list", "--of", "tls-server").out
     assert "approvals" in terminal.run("policies", "versions", "desktop-signing").out.casefold()
     assert terminal.run("policies", "change", "desktop-signing", "dance", "--set", "approvals=1").code == 2
 

@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 KEPT = ROOT / "var" / "soak.json"
 BEGIN, END = "<!-- written by python -m tests.drills -->", "<!-- end of what it writes -->"
 NOT_YET = "not measured yet"
-NAMES = {"redis": "Redis", "postgresql": "PostgreSQL", "pin": "PIN", "databases": "database's"}
+NAMES = {"redis": "Redis", "postgresql": "PostgreSQL", "pin": "PIN", "dns": "DNS", "databases": "database's"}
 """Words that a function's name cannot spell."""
 
 

@@ -185,6 +185,20 @@ STATEMENTS = (
                                  AND v.checked_at BETWEEN c.issued_at - interval '8 hours' AND c.issued_at)""",
     ),
     (
+        "I6 issued for a name that nobody had proven",
+        """SELECT c.serial || ' ' || k.host
+             FROM certificates_certificate c
+             JOIN requests_certificaterequest r ON r.tenant_id = c.tenant_id AND r.id = c.made_from
+             JOIN policies_policy p ON p.tenant_id = r.tenant_id AND p.id = r.policy_id AND p.proves_control
+            CROSS JOIN LATERAL (SELECT regexp_replace(each #>> '{}', '^([*][.]|@)', '') AS host
+                                  FROM jsonb_path_query(r.answers, '$.domains.names[*]') each) k
+            WHERE NOT EXISTS (SELECT 1 FROM validation_domaincontrol v
+                                JOIN validation_domain d ON d.tenant_id = v.tenant_id AND d.id = v.domain_id
+                               WHERE v.tenant_id = c.tenant_id AND v.state = 'proved'
+                                 AND v.proved_at BETWEEN c.issued_at - interval '398 days' AND c.issued_at
+                                 AND (k.host = d.name OR k.host LIKE '%.' || d.name OR d.name LIKE '%@' || k.host))""",
+    ),
+    (
         "I7 an open attempt of a request that is not being carried out",
         """SELECT r.id || ' is ' || r.state FROM requests_certificaterequest r
              JOIN requests_issuanceattempt a ON a.tenant_id = r.tenant_id AND a.request_id = r.id

@@ -86,6 +86,7 @@ NO_LINE = {
     "request-start, of a certificate": "a request for this certificate is begun already, by certificate-action",
     "demo-dns": "the demo's name server: nothing of a tenant's",
     "demo-dns-name": "the demo's name server: nothing of a tenant's",
+    "demo-files": "the demo's web server: nothing of a tenant's",
 }
 """Addresses whose POST, as the table has it, changes nothing that the journal would tell of, and why."""
 

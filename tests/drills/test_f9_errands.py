@@ -1,7 +1,9 @@
 """F9 for the workers: no errand has its effect, or sends its mail, while the journal takes no lines."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,15 @@ from auth2fa import tasks as account
 from auth2fa.tokens import making
 from auth2fa.tokens.making import Plan
 from lifecycle.requests.tasks import execute_request, look_again, revoke_compromised, send_notice
+from lifecycle.validation import control
+from lifecycle.validation.models import Domain, DomainControl
+from lifecycle.validation.publishing import carrying, outcomes, sealing
+from lifecycle.validation.publishing import tasks as publishing
+from lifecycle.validation.publishing.reaching import Reach
+from lifecycle.validation.publishing.resting import Resting
+from lifecycle.validation.publishing.services import Wanted, add_way, try_way
 from lifecycle.validation.tasks import look
+from portal.config import config
 from portal.foundation.access.looks import begin_look
 from portal.foundation.access.models import User
 from portal.foundation.access.tasks import send_invitation, tell_of_look
@@ -26,11 +36,15 @@ from portal.notary import promises
 from portal.notary.tasks import compare_chain, sign_chain, verify_chain
 from tests.drills import invariants
 from tests.fakes.shut_journal import WAYS, shut
+from tests.fakes.web_server import Names, WebServer, answer, certificate, saying, web_server
 from tests.foundation.notarised import entered_key, seal
+from tests.plugins.services import surroundings
 from tests.rows import everything
 from tests.world import carry_out, invited, issued, serving, submitted
 
 pytestmark = pytest.mark.django_db
+
+HOOK = "hooks.acme.example"
 
 NOTES = {"outbox_errand", "outbox_heartbeat", "audit_unsealed", "authorities_crlshard"}
 """The queue's own notes, and the counter of places on the lists, of which one may stay empty."""
@@ -99,6 +113,67 @@ def _of_people(acme: Tenant, petra: User, ada: User, olu: User) -> Promises:
     }
 
 
+def _of_publishing(acme: Tenant, ada: User) -> Promises:
+    """Through a hook of the drill's own; each promise is about a domain of its own."""
+    names = (f"n{number}.acme.example" for number in count())
+
+    def begun() -> DomainControl:
+        hook = Wanted(title="Hook", kind="webhook", address=f"https://{HOOK}/")
+        with acting_for(acme.pk, person=ada.pk):
+            way = add_way(hook, by=ada.pk).way
+            domain = control.add(next(names), kind="dns", method="dns-change", by=ada.pk)
+            control.publish_by(domain, way, by=ada.pk)
+            return control.begin(Domain.objects.get(pk=domain.pk), method="dns-change", by=ada.pk)
+
+    def published() -> Promised:
+        begun()
+        return Promised(_newest(publishing.publish))
+
+    def withdrawn() -> Promised:
+        attempt = begun()
+        with acting_for(acme.pk, person=ada.pk):
+            control.retire(attempt.domain, by=ada.pk)
+        return Promised(_newest(publishing.withdraw))
+
+    def tried() -> Promised:
+        way = begun().domain.publishing
+        with acting_for(acme.pk, person=ada.pk):
+            try_way(way, by=ada.pk)
+        return Promised(_newest(publishing.try_way))
+
+    def news() -> Promised:
+        attempt = begun()
+        with acting_for(acme.pk, person=ada.pk):
+            return Promised(send(outcomes.published, attempt.pk))
+
+    def fallen_back() -> Promised:
+        attempt = begun()
+        with acting_for(acme.pk, person=ada.pk):
+            return Promised(send(outcomes.fell_back, attempt.pk, attempt.domain.publishing.pk, "test"))
+
+    return {
+        publishing.publish: published,
+        publishing.withdraw: withdrawn,
+        publishing.try_way: tried,
+        outcomes.published: news,
+        outcomes.fell_back: fallen_back,
+    }
+
+
+@pytest.fixture
+def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """A receiver that takes everything, and the publishing worker's key in this process."""
+    pem = certificate(tmp_path, HOOK)
+    private = surroundings().places.secret("publishing-key").read_text()
+    monkeypatch.setattr(sealing, "config", replace(config, publishing_key=private))
+    monkeypatch.setattr(carrying, "resting", Resting())
+    with web_server(saying(answer(204)), pem) as server:
+        routes = {("203.0.113.80", 443): ("127.0.0.1", server.port)}
+        reach = Reach(Names({HOOK: [["203.0.113.80"]]}), routes, str(pem))
+        monkeypatch.setattr(carrying, "our_reach", lambda: reach)
+        yield server
+
+
 def _of_the_journal(acme: Tenant) -> Promises:
     def verified() -> Promised:
         seal()
@@ -122,11 +197,12 @@ NO_LINE = {
 
 @pytest.mark.drill("F9", goal="0 effects and 0 mails without their line, 0 signatures")
 @pytest.mark.parametrize("way", WAYS)
-def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, world, acme, way, monkeypatch):
+def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, world, acme, hook, way, monkeypatch):
     entered_key()
     petra, ada, olu = (world.people[short] for short in ("petra", "ada", "olu"))
     issued(petra, acme)  # the key of this process is tried out once, with a signature of nothing
     made = _of_requests(acme, petra) | _of_people(acme, petra, ada, olu) | _of_the_journal(acme)
+    made |= _of_publishing(acme, ada)
     assert set(made) | set(NO_LINE) == _every_task()
     signed: list[Any] = []
     _watch(signed, monkeypatch)
@@ -135,11 +211,12 @@ def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, wo
         promised = promise()
         mail.outbox.clear()
         signed.clear()
+        hook.requests.clear()
         before = everything(owner, but=NOTES)
         with shut(owner, way):
             _run(promised.errand)
             assert everything(owner, but=NOTES) == before, task.name
-            assert (mail.outbox, signed) == ([], []), task.name
+            assert (mail.outbox, signed, hook.requests) == ([], [], []), task.name
             assert promised.errand.done_at is None, task.name
             assert promised.errand.parked_at is None, promised.errand.last_error
         _run(promised.errand)

@@ -33,6 +33,7 @@ TAMPERED = [
     ("I6 completed without", "DELETE FROM policies_agreementacceptance"),
     ("I6 issued although", "DELETE FROM validation_caacheck"),
     ("I6 issued although", "UPDATE validation_caacheck SET checked_at = checked_at - interval '9 hours'"),
+    ("I6 issued for a name", "UPDATE policies_policy SET proves_control = true"),
     ("I7 an open attempt", "UPDATE requests_certificaterequest SET state = 'ready' WHERE state = 'executing'"),
     ("I7 being carried out", "DELETE FROM requests_issuanceattempt"),
     ("I7 an end", "DELETE FROM outbox_errand WHERE queue = 'messages'"),

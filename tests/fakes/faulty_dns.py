@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
 import dns.rrset
 
-from portal.config import Server
 from portal.demo.embedded import free_port
+from portal.servers import Server
 
 Fault = Callable[[dns.message.Message, bool], bytes | None]
 """Makes of a question, and whether it came over TCP, the bytes of an answer; None is silence."""
@@ -76,11 +77,12 @@ def silence(_question: dns.message.Message, _tcp: bool) -> None:  # noqa: FBT001
     return None
 
 
-def code(name: str) -> Fault:
-    """Answer with this RCODE and nothing else."""
+def code(name: str, *said: int) -> Fault:
+    """Answer with this RCODE, and with what it says about why (RFC 8914), and nothing else."""
 
     def fault(question: dns.message.Message, _tcp: bool) -> bytes:  # noqa: FBT001
         answer = made(question)
+        answer.use_edns(0, options=[dns.edns.EDEOption(dns.edns.EDECode.make(each)) for each in said])
         answer.set_rcode(dns.rcode.from_text(name))
         return answer.to_wire()
 

@@ -7,7 +7,9 @@ from typing import Any
 from portal.demo.postgresql import SERVICE_ROLES
 
 JOURNAL = "audit_auditevent"
-_WRITERS = ", ".join(sorted({SERVICE_ROLES[service] for service in ("web", "signing", "validation", "messages")}))
+_WRITERS = ", ".join(
+    sorted({SERVICE_ROLES[service] for service in ("web", "signing", "validation", "publishing", "messages")})
+)
 
 
 def _grant_revoked(owner: Any) -> Callable[[], None]:

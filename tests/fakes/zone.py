@@ -8,8 +8,18 @@ from lifecycle.validation.caa import Answer, LookupFailed, Reason, Record
 TTL = 300
 
 
+class Unforgiving:
+    """A resolver that has no failure forgiven (BR 3.2.2.8)."""
+
+    def caa_again(self, failure: LookupFailed, ends: float) -> Answer:  # noqa: ARG002 - the protocol's
+        raise failure
+
+    def forgives(self, failure: LookupFailed, ends: float) -> bool:  # noqa: ARG002 - the protocol's
+        return False
+
+
 @dataclass(frozen=True)
-class Zone:
+class Zone(Unforgiving):
     """Answers for each name with the issuers of its `issue` records, or with why it cannot be looked up."""
 
     names: Mapping[str, tuple[str, ...] | Reason] = field(default_factory=dict)

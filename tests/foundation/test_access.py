@@ -18,15 +18,16 @@ from portal.foundation.tenancy.middleware import Seat, TenantMiddleware, seats_o
 from portal.foundation.tenancy.models import Tenant
 from tests.world import PASSWORD, serving
 
-OWN = {"tenant:enter", "certificate:read", "request:read"}
+OWN = {"tenant:enter", "certificate:read", "request:read", "domain:read"}
 ALL = OWN | {"certificate:read-all", "request:read-all"}
 
 WHO_MAY = {
-    "subscriber": OWN | {"request:make", "certificate:upload"},
+    "subscriber": OWN | {"request:make", "certificate:upload", "domain:manage"},
     "reviewer": ALL | {"request:approve"},
     "recovery-officer": {"tenant:enter"},
     "administrator": ALL
-    | {"certificate:upload", "rules:read", "rules:change", "people:read", "people:change", "journal:read"},
+    | {"certificate:upload", "domain:manage", "publishing:manage", "rules:read", "rules:change"}
+    | {"people:read", "people:change", "journal:read"},
     "auditor": ALL | {"rules:read", "people:read", "journal:read"},
     "operator": {"platform:operate"},
 }
@@ -110,9 +111,10 @@ def test_programs_enter_at_the_api_alone_and_people_never_there():
 def test_what_is_open_to_anybody_is_on_this_list_and_nothing_else_is():
     anybody = {pattern.name for _address, pattern in views() if needs(pattern.callback) is Open.ANYBODY}
     assert anybody == {
-        "sign-in", "sign-out", "invitation", "password-forgotten", "password-new",
+        "sign-in", "sign-out", "invitation", "domain-approval", "password-forgotten", "password-new",
         "api-reference", "api-schema",
         "healthz", "readyz", "issuer-certificate", "demo-mailbox", "demo-mail", "demo-dns", "demo-dns-name",
+        "demo-files", "demo-perspectives",
     }  # fmt: skip
 
 

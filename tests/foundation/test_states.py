@@ -154,7 +154,7 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(states_page, "PAGE", Path(tmp_path / "docs" / "states.md"))
     call_command("states_page")
     assert states_page.PAGE.read_text() == states_page.page()
-    assert capsys.readouterr().out == "states.md: request, attempt, CAA check\n"
+    assert capsys.readouterr().out == "states.md: request, attempt, CAA check, proof of control\n"
 
 
 def test_a_refusal_of_a_machine_is_a_refusal():

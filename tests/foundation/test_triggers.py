@@ -10,7 +10,7 @@ from psycopg2.errors import CheckViolation
 
 from lifecycle.requests.states import ATTEMPT, LIFE, Outcome, State
 from lifecycle.validation.models import STORED
-from lifecycle.validation.states import LOOK
+from lifecycle.validation.states import CONTROL, LOOK, ControlState
 from portal.demo.postgresql import OWNER
 from portal.foundation.audit.sealer import seal_everything
 from portal.foundation.states import Machine
@@ -23,7 +23,13 @@ MACHINES = {
     "requests_certificaterequest": ("state", LIFE, State),
     "requests_issuanceattempt": ("outcome", ATTEMPT, Outcome),
     "validation_caacheck": ("state", LOOK, STORED),
+    "validation_domaincontrol": ("state", CONTROL, ControlState),
 }
+
+BESIDE = {
+    "validation_domaincontrol": "proved_at = CASE WHEN %(to)s = 'proved' THEN timestamptz '2026-01-01' END, ",
+}
+"""What has to be true besides of a row in a state."""
 
 NEVER_CHANGES = {
     "access_apitoken": {"last_used_at", "revoked_at"},
@@ -50,6 +56,12 @@ NEVER_CHANGES = {
     "requests_issuanceattempt": {"outcome"},
     "requests_notice": set(),
     "validation_caacheck": {"state", "checked_at", "reason", "evidence"},
+    "validation_caasurvey": {"answered_at", "seen"},
+    "validation_controllook": set(),
+    "validation_domain": {"method", "publishing_id", "proved_at", "retired_at"},
+    "validation_domaincontrol": {"state", "proved_at", "corroborated", "dnssec", "reason"},
+    "validation_proofnotice": set(),
+    "validation_publishingway": {"retired_at", "tried_at", "said"},
 }  # fmt: skip
 """Tables whose rows are facts, and the columns of each that may still change."""
 
@@ -77,6 +89,7 @@ def machine_rows(owner, acme, petra):
             "requests_certificaterequest": str(certificate.made_from),
             "requests_issuanceattempt": str(_attempt(owner)),
             "validation_caacheck": _look(owner, acme),
+            "validation_domaincontrol": _control(owner, acme),
         }
 
 
@@ -87,12 +100,38 @@ def _attempt(owner):
 
 def _look(owner, acme):
     owner.execute(
-        "INSERT INTO validation_caacheck (id, tenant_id, name, identities, perspective, state, asked_at, asked_by,"
-        " checked_at, reason, evidence) VALUES (gen_random_uuid(), %s, 'www.acme.example', '[]', 'primary',"
-        " 'verifying', now(), 'test', now(), '', '{}') RETURNING id::text",
+        "INSERT INTO validation_caacheck (id, tenant_id, name, terms, state, asked_at, asked_by, checked_at, reason,"
+        " evidence) VALUES (gen_random_uuid(), %s, 'www.acme.example', '{}', 'verifying', now(), 'test', now(), '',"
+        " '{}') RETURNING id::text",
         [str(acme.pk)],
     )
     return owner.fetchone()[0]
+
+
+def _control(owner, acme):
+    """Write down an attempt to prove a domain, with a look that saw the value and so would let it be proved."""
+    for statement in _OF_DOMAINS:
+        owner.execute(statement, {"tenant": str(acme.pk)})
+    owner.execute("SELECT id::text FROM validation_domaincontrol")
+    return owner.fetchone()[0]
+
+
+_OF_DOMAINS = (
+    (
+        "INSERT INTO validation_domain (id, tenant_id, name, kind, method, added_at, added_by)"
+        " VALUES (gen_random_uuid(), %(tenant)s, 'acme.example', 'dns', 'dns-change', now(), 'test')"
+    ),
+    (
+        "INSERT INTO validation_domaincontrol (id, tenant_id, domain_id, method, value, nonce, sent_to, automatic,"
+        " state, asked_at, asked_by, ends_at, rules, corroborated, dnssec, reason)"
+        " SELECT gen_random_uuid(), tenant_id, id, method, 'v', '', '', false, 'pending', now(), 'test', now(), 'BR',"
+        " false, '', '' FROM validation_domain"
+    ),
+    (
+        "INSERT INTO validation_controllook (id, tenant_id, control_id, at, reason, evidence)"
+        " SELECT gen_random_uuid(), tenant_id, id, now(), 'seen', '{}' FROM validation_domaincontrol"
+    ),
+)
 
 
 def quietly(cursor, query, args):
@@ -111,11 +150,12 @@ def test_every_table_with_a_machine_is_in_the_table_of_this_test(owner):
 def test_the_databases_arrows_are_exactly_those_of_the_code(owner, machine_rows, table):
     column, machine, states = MACHINES[table]
     row, name = machine_rows[table], sql.Identifier(table)
-    update = sql.SQL("UPDATE {} SET {} = %s WHERE id = %s").format(name, sql.Identifier(column))
+    beside = sql.SQL(BESIDE.get(table, ""))
+    update = sql.SQL("UPDATE {} SET {}{} = %(to)s WHERE id = %(row)s").format(name, beside, sql.Identifier(column))
     taken = set()
     for source, target in product(states, states):
-        quietly(owner, update, [source, row])
-        if follows(owner, update, [target, row], f"no arrow from {source} to {target}"):
+        quietly(owner, update, {"to": source, "row": row})
+        if follows(owner, update, {"to": target, "row": row}, f"no arrow from {source} to {target}"):
             taken.add((str(source), str(target)))
     assert {pair for pair in taken if pair[0] != pair[1]} == machine.pairs
     assert {pair for pair in taken if pair[0] == pair[1]} == {(str(state), str(state)) for state in states}
@@ -136,7 +176,7 @@ def test_nothing_is_born_anywhere_but_at_the_start(owner, machine_rows, table):
     column, machine, states = MACHINES[table]
     owner.execute(
         "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute"
-        " WHERE attrelid = %s::regclass AND attnum > 0 AND attname NOT IN ('id', %s)",
+        " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('id', %s)",
         [table, column],
     )
     others = sql.SQL(owner.fetchone()[0])
@@ -235,6 +275,26 @@ def one_of_each(owner, acme, petra, a_challenge):
     for statement in _OTHERS:
         owner.execute(statement, given)
     _look(owner, acme)
+    _control(owner, acme)
+    for statement in _ABOUT_DOMAINS:
+        owner.execute(statement, given)
+
+
+_ABOUT_DOMAINS = (
+    (
+        "INSERT INTO validation_proofnotice (id, tenant_id, control_id, person_id, occasion, at)"
+        " SELECT gen_random_uuid(), tenant_id, id, %(person)s, 'test', now() FROM validation_domaincontrol"
+    ),
+    (
+        "INSERT INTO validation_caasurvey (id, tenant_id, name, asked_at, asked_by, seen)"
+        " VALUES (gen_random_uuid(), %(tenant)s, 'acme.example', now(), %(person)s, '{}')"
+    ),
+    (
+        "INSERT INTO validation_publishingway (id, tenant_id, title, kind, address, zone, key_name, algorithm,"
+        " sealed_secret, made_at, made_by, said) VALUES (gen_random_uuid(), %(tenant)s, 'ours', 'rfc2136', 'a:53', 'z',"
+        " 'k', 'hmac-sha256', 'x', now(), 'test', '')"
+    ),
+)
 
 
 _OTHERS = (

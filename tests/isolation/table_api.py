@@ -5,6 +5,7 @@ answered about somebody else's follows (`Row.answer`).
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -52,8 +53,11 @@ READ_REQUESTS = _who(
 )
 MAKE = _who("petra dan", "requests:make")
 REVIEW = _who("wei", "requests:review", sees="wei requests:review")
-READ_RULES = _who("vera ada", "rules:read rules:change")
+READ_RULES = _who("vera ada", "rules:read rules:change publishing:manage")
 CHANGE_RULES = _who("ada", "rules:change")
+READ_DOMAINS = _who("petra dan wei vera ada", "domains:read domains:manage publishing:manage")
+PROVE = _who("petra dan ada", "domains:manage")
+PUBLISH = _who("ada", "publishing:manage")
 READ_PEOPLE = _who("vera ada", "people:read people:change")
 CHANGE_PEOPLE = _who("ada", "people:change")
 JOURNAL = _who("vera ada", "journal:read")
@@ -153,6 +157,13 @@ def _new_profile(read: Read) -> dict[str, Any]:
     return {"trust": start["trust"], "content": start["content"] | {"title": "Gateways"}}
 
 
+_DOMAIN = ("pk:domain",)
+_WAY = {
+    "title": "Eve's",
+    "kind": "webhook",
+    "address": "https://hooks.evil.example/",
+    "secret": f"whsec_{b64encode(bytes(32)).decode()}",
+}
 _TEXT = {"title": "Terms", "text": "You keep the key."}
 _INVITED = {"name": "Eve", "email": "eve@evil.example", "roles": ["administrator"]}
 
@@ -192,6 +203,23 @@ TABLE = {
     "api-request-reviews": Row(
         {"POST": Deed(REVIEW, 201, body={"verdict": "approve"})}, ("pk:in review",), owners=SUBSCRIBERS
     ),
+    # --- domains
+    "api-domains": Row({"GET": Deed(READ_DOMAINS), "POST": Deed(PROVE, 201, body={"name": "another.acme.example"})}),
+    "api-domain": Row({"GET": Deed(READ_DOMAINS)}, _DOMAIN),
+    "api-domain-attempts": Row({"POST": Deed(PROVE, 201, body={"method": "http-file"})}, _DOMAIN),
+    "api-domain-looks": Row({"GET": Deed(READ_DOMAINS), "POST": Deed(PROVE, 202, body={})}, _DOMAIN),
+    "api-domain-publishing": Row({"POST": Deed(PROVE, body={"way": None})}, _DOMAIN),
+    "api-domain-retirement": Row({"POST": Deed(PROVE, body={})}, _DOMAIN),
+    "api-domain-revival": Row({"POST": Deed(PROVE, body={})}, _DOMAIN),
+    "api-caa-surveys": Row({"POST": Deed(READ_DOMAINS, 202, body={"name": "another.acme.example"})}),
+    "api-caa-survey": Row({"GET": Deed(READ_DOMAINS)}, ("pk:survey",)),
+    # nobody has looked it up yet
+    "api-caa-survey-thoughts": Row({"POST": Deed(READ_DOMAINS, 409, body={"records": ""})}, ("pk:survey",)),
+    "api-publishing-ways": Row({"GET": Deed(READ_RULES), "POST": Deed(PUBLISH, 201, body=_WAY)}),
+    "api-publishing-way": Row({"GET": Deed(READ_RULES)}, ("pk:way",)),
+    "api-publishing-way-trial": Row({"POST": Deed(PUBLISH, 202, body={})}, ("pk:way",)),
+    "api-publishing-way-retirement": Row({"POST": Deed(PUBLISH, body={})}, ("pk:way",)),
+    "api-rules-by-date": Row({"GET": Deed(READ_RULES)}),
     # --- rules
     "api-policies": Row({"GET": Deed(READ_RULES)}),
     "api-profile-policies": Row(

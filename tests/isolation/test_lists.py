@@ -28,6 +28,7 @@ from tests.world import token_of
 PAGES = {
     "tenant-home": "", "certificate-list": "api-certificates", "certificate-list-area": "api-certificates",
     "request-list": "api-requests", "request-list-area": "api-requests", "people-list": "api-people",
+    "domain-list": "", "domain-looks": "", "publishing-list": "", "rules-by-date-change": "",
     "token-list": "", "journal": "api-journal", "policy-list": "api-policies", "policy-page": "api-policy-history",
     "profile-list": "api-profiles", "agreement-list": "api-agreements", "agreement-page": "api-agreement-versions",
     "agreement-version": "api-agreement-acceptances",
@@ -37,6 +38,7 @@ PAGES = {
 EXPORTS = {
     "certificate-export": "certificate-list", "certificate-export-area": "certificate-list-area",
     "request-export": "request-list", "request-export-area": "request-list-area", "people-export": "people-list",
+    "domain-export": "domain-list", "publishing-export": "publishing-list",
     "token-export": "token-list", "policy-export": "policy-list", "profile-export": "profile-list",
     "agreement-acceptances": "agreement-version",
 }  # fmt: skip
@@ -49,6 +51,7 @@ API = {
 
 EMPTY = {"tenant-home", "request-list-area", "request-export-area", "policy-list", "policy-export", "policy-page"}
 EMPTY |= {
+    "rules-by-date-change",
     "journal",
     "profile-list",
     "profile-export",

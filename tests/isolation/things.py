@@ -13,6 +13,10 @@ from lifecycle.authorities.models import CertificateAuthority, CertificateProfil
 from lifecycle.certificates.models import Certificate
 from lifecycle.policies.models import SubscriberAgreement
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.validation import control, surveys
+from lifecycle.validation.caa import Terms
+from lifecycle.validation.models import Domain, DomainControl, PublishingWay
+from lifecycle.validation.publishing.services import Wanted, add_way
 from lifecycle.validation.services import ask
 from portal.config import config
 from portal.demo.mailbox import _delivered
@@ -65,10 +69,33 @@ def things_of(person: User, tenant: Tenant, *, reader: User, email: str = "new@a
         "waiting": str(waiting(person).pk),
         "token": str(token_of(person, tenant)[0].pk),
         "errand": str(parked(tenant).pk),
+        **_of_domains(person, tenant),
+        "control": str(control_of(person, tenant).pk),
         "line": line_of(tenant),
         "export": str(note_export(tenant.pk, JournalFilters({}), by=reader.pk).pk),
         "profile": "desktop-signing",
         "agreement": "subscriber",
+    }
+
+
+def _of_domains(person: User, tenant: Tenant) -> Things:
+    """A domain that is being proven, a survey and a way to publish: the tenant's, whoever made them."""
+    hook = Wanted(title=f"Hook of {tenant.slug}", kind="webhook", address=f"https://hooks.{tenant.slug}.example/")
+    with acting_for(tenant.pk, person=person.pk):
+        name = f"proven-by-{tenant.slug}.example"
+        domain = Domain.objects.filter(name=name).first()
+        if domain is None:
+            domain = control.add(name, kind="dns", method="dns-change", by=person.pk)
+            control.begin(domain, method="dns-change", by=person.pk)
+        survey = surveys.ask(f"surveyed-by-{tenant.slug}.example", by=person.pk)
+        way = PublishingWay.objects.first() or add_way(hook, by=person.pk).way
+    return {
+        "domain": str(domain.pk),
+        "domain's name": domain.name,
+        "survey": str(survey.pk),
+        "survey's name": survey.name,
+        "way": str(way.pk),
+        "way's title": way.title,
     }
 
 
@@ -107,12 +134,21 @@ def _in_review(tenant: Tenant, *people: User) -> list[str]:
     return waiting_ones
 
 
+def control_of(person: User, tenant: Tenant) -> DomainControl:
+    """A domain that *person* has begun to prove by mail, so that an errand for it would find something to do."""
+    with acting_for(tenant.pk, person=person.pk):
+        name = f"{person.pk.hex}.example"
+        domain = control.add(name, kind="dns", method="constructed-email", by=person.pk)
+        return control.begin(domain, method="constructed-email", by=person.pk, sent_to=f"admin@{name}")
+
+
 def _of_errands(tenant: Tenant, *, by: User) -> Things:
     """What only errands name: a look that is over, a look-up that waits, an authority."""
     look = begin_look(tenant, person=by.pk, reason="A complaint.", minutes=SHORTEST)
     end_look(tenant.pk, person=by.pk)
     with acting_for(tenant.pk):
-        [check] = ask([f"asked.{tenant.slug}.example"], [issuer_domain(tenant.slug)], by="a test", about="a test")
+        terms = Terms((issuer_domain(tenant.slug),))
+        [check] = ask({f"asked.{tenant.slug}.example": terms}, by="a test", about="a test")
         authority = CertificateAuthority.objects.get(slug="issuing")
     return {"look": str(look.pk), "look-up": str(check.pk), "authority": str(authority.pk)}
 

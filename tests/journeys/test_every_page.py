@@ -15,10 +15,14 @@ from tests.world import begun, filled
 pytestmark = pytest.mark.xdist_group("browser")
 
 AXE = ROOT / "static" / "node_modules" / "axe-core" / "axe.min.js"
-WIDTHS = (1280, 360)
-# a theme changes colours and nothing else, so the other rules would only say the same once more
-_COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
-THEMES = {"light": {}, "dark": {"runOnly": _COLOURS}}
+# A theme changes colours and a width what lies where; the other rules would only say the same once more.
+_COLOURS = ["color-contrast", "link-in-text-block"]
+_PLACES = ["target-size", "scrollable-region-focusable", "meta-viewport"]
+LOOKS = (
+    (1280, "light", {}),
+    (1280, "dark", {"runOnly": {"type": "rule", "values": _COLOURS}}),
+    (360, "light", {"runOnly": {"type": "rule", "values": [*_COLOURS, *_PLACES]}}),
+)
 HEAVIEST = 120 * 1000
 
 # what moves to its new colour is there at once; what moves for ever cannot be finished.  axe is told not to write down
@@ -65,7 +69,7 @@ def answer(field, value: object) -> None:
         field.fill(str(value))
 
 
-def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(portal, surf, world):
+def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(portal, surf, world, name_server):
     faults: dict[str, list[str]] = {}
     pages: dict[object, object] = {}
     with portal.nobody_works():
@@ -83,16 +87,15 @@ def _with_axe(page):
 
 
 def _looked_at(page) -> Iterator[tuple[str, list[str]]]:
-    """Look at the page that is shown in every width and theme, its first menu open."""
+    """Look at the page that is shown, as every one of `LOOKS` wants it, its first menu open."""
     for menu in page.locator("main details").all()[:1]:
         menu.evaluate("one => { one.open = true; }")
-    for width in WIDTHS:
+    for width, theme, rules in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
         beyond = page.evaluate(_SIDEWAYS)
         yield f"{width} pixels", [f"{beyond} pixels too wide"] if beyond > 0 else []
-        for theme, rules in THEMES.items():
-            page.emulate_media(color_scheme=theme)
-            yield f"{width} pixels, {theme}", page.evaluate(_RUN, rules)
+        yield f"{width} pixels, {theme}", page.evaluate(_RUN, rules)
 
 
 @pytest.mark.parametrize("step", ["subject", "key", "confirm"])
@@ -133,7 +136,7 @@ def test_axe_would_find_a_pale_word_in_the_dark(surf):
     pale = "@media (prefers-color-scheme: dark) { p { color: #ddd; background: #eee; } }"
     page.set_content(f"<!doctype html><html lang=en><title>x</title><style>{pale}</style><main><p>Word</main>")
     found = {}
-    for theme, rules in THEMES.items():
+    for _width, theme, rules in LOOKS[:2]:
         page.emulate_media(color_scheme=theme)
         found[theme] = page.evaluate(_RUN, rules)
     assert found == {"light": [], "dark": ["serious: color-contrast: p"]}

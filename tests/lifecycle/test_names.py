@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle.authorities.errors import UnusableName
-from lifecycle.authorities.names import dns_name, is_under_public_suffix, mailbox
+from portal.foundation.names import UnusableName, dns_name, is_under_public_suffix, mailbox
 
 LABEL = "a" * 63
 

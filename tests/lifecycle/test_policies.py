@@ -11,6 +11,7 @@ from lifecycle.policies.rules import (
     Looked,
     PolicyForbids,
     Proposal,
+    Proven,
     Source,
     Verdict,
     broken_by,
@@ -47,6 +48,10 @@ BROKEN = {
     "caa-permits": (
         {"looked": (Looked("demo.test", Verdict.FORBIDS),)},
         "do not allow our authority to issue: demo.test",
+    ),
+    "domain-proven": (
+        {"proven": (Proven("demo.test", counts=True), Proven("shop.test", counts=False))},
+        "not proven that this name is under your control: shop.test",
     ),
     "new-key": ({"spki_sha256": "old"}, "This is the key of the old certificate."),
     "key-not-used": ({"key_is_used": True}, "already belongs to another certificate"),

@@ -1,5 +1,6 @@
 """The signing worker judges the looks (0.R27, C17): old ones go back to validation, one that forbids ends it all."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,11 @@ from django.db import DatabaseError, connection
 
 from lifecycle.certificates.models import Certificate
 from lifecycle.requests import rechecking, reviewing
-from lifecycle.requests.models import IssuanceAttempt
-from lifecycle.validation.caa import Reason
+from lifecycle.requests.looks import caa_terms
+from lifecycle.requests.models import IssuanceAttempt, request_of
+from lifecycle.validation.caa import Reason, Terms
 from lifecycle.validation.models import CaaCheck
-from lifecycle.validation.selectors import FRESH, spelled
+from lifecycle.validation.selectors import FRESH
 from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.drain import TryLater, run
@@ -113,11 +115,23 @@ def test_a_look_that_is_gone_is_made_again(petra, acme, owner, lost):
     assert carry_out(recheck(done, Zone())).state == "completed"
 
 
-@pytest.mark.parametrize("identities", [["ca.globex.example"], [], ["ca.acme.example", "other.example"]])
-def test_a_look_for_another_authority_counts_for_nothing(petra, acme, owner, identities):
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"identities": ["ca.globex.example"]},
+        {"identities": []},
+        {"identities": ["ca.acme.example", "other.example"]},
+        {"account": "acct:globex@portal.example"},
+        {"methods": ["ca-tbr-18"]},
+        {"mail": True},
+        {"corroborated": True},
+    ],
+    ids=lambda other: str(*other),
+)
+def test_a_look_on_other_terms_counts_for_nothing(petra, acme, owner, other):
     request = asked(petra, acme)
     owner.execute("SET session_replication_role = replica")
-    owner.execute("UPDATE validation_caacheck SET identities = to_jsonb(%s::text[])", [identities])
+    owner.execute("UPDATE validation_caacheck SET terms = terms || %s::jsonb", [json.dumps(other)])
     owner.execute("SET session_replication_role = origin")
 
     assert carry_out(request).state == "validating"
@@ -198,7 +212,8 @@ def test_names_that_a_taken_over_web_service_left_out_of_the_check_are_not_signe
 
 
 def test_a_taken_over_web_service_can_ask_and_not_decide(petra, acme):
-    mine = {"name": "evil.example", "identities": spelled([issuer_domain("acme")]), "asked_by": str(petra.pk)}
+    terms = Terms((issuer_domain("acme"),)).spelled()
+    mine = {"name": "evil.example", "terms": terms, "asked_by": str(petra.pk)}
     with serving("web"), acting_for(acme.pk):
         CaaCheck(**mine).save(force_insert=True)
     for columns in ({"state": "verified", "checked_at": clock.now()}, {"state": "failed", "checked_at": clock.now()}):
@@ -234,8 +249,8 @@ def approve(request, reviewer):
 def test_somebody_who_asks_for_another_look_takes_nothing_away(petra, acme):
     request = asked(petra, acme)
     with serving("web"), acting_for(acme.pk):
-        mine = spelled([issuer_domain("acme")])
-        CaaCheck(name=NAMES[0], identities=mine, asked_by="test").save(force_insert=True)
+        terms = caa_terms(request_of(request.pk))[NAMES[0]].spelled()
+        CaaCheck(name=NAMES[0], terms=terms, asked_by="test").save(force_insert=True)
 
     assert carry_out(request).state == "completed"
 

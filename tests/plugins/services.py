@@ -21,7 +21,8 @@ import pytest
 from psycopg2 import sql
 
 from portal.demo.child import Child, bare_environment
-from portal.demo.embedded import NameServer, Redis, SoftHsm
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.nameserver import NameServer
 from portal.demo.places import Places, Unusable
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, SUPERUSER, PostgreSQL, make_role
 from portal.demo.surroundings import Surroundings

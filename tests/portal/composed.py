@@ -26,7 +26,8 @@ TOLD = {
 def docker_compose(*arguments: str, told: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run the real tool, with nothing of ours in its environment but what `.env` would say."""
     environment = {"PATH": os.environ["PATH"], **(TOLD if told is None else told)}
-    command = ["docker-compose", "--profile", "by-hand", "--project-directory", ROOT, *arguments]
+    profiles = ["--profile", "by-hand", "--profile", "perspectives"]
+    command = ["docker-compose", *profiles, "--project-directory", ROOT, *arguments]
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.config import Misconfigured, read
+from portal.config import SERVICES, Misconfigured, read
 
 SECRET = "s" * 31 + "7"
 PASSWORD = "pa55-of-nobody"
@@ -92,6 +92,12 @@ GOOD = [
         {"DNS_RESOLVERS": "127.0.0.1:5353, [::1]:54,2001:db8::1", "PORTAL_SERVICE": "validation"},
         lambda c: [*map(str, c.dns_resolvers)] == ["127.0.0.1:5353", "[::1]:54", "[2001:db8::1]:53"],
     ),
+    ({"PUBLISHING_PUBLIC_KEY": "AB" * 32}, lambda c: (c.publishing_public_key, c.publishing_key) == ("ab" * 32, "")),
+    ({}, lambda c: (c.publishing_public_key, c.outbound_routes, c.outbound_authorities) == ("", {}, "")),
+    (
+        {"OUTBOUND_ROUTES": "203.0.113.80:80=127.0.0.1:8080, [2001:db8::1]:443=[::1]:8443", "PORTAL_DEMO": "1"},
+        lambda c: c.outbound_routes == {("203.0.113.80", 80): ("127.0.0.1", 8080), ("2001:db8::1", 443): ("::1", 8443)},
+    ),
     ({"JOURNAL_KEY_ID": "01AB"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("01ab", "")),
     ({"JOURNAL_ANCHORS": "/mnt/anchors"}, lambda c: (c.journal_key_id, c.journal_anchors) == ("", "/mnt/anchors")),
     (
@@ -115,7 +121,40 @@ DNS = "DNS_RESOLVERS is not of the form 192.0.2.1:53,[2001:db8::1]:53"
 
 PROXIES = "PORTAL_TRUSTED_PROXIES is not of the form unix,192.0.2.1,2001:db8::/64"
 
+ROUTES = "OUTBOUND_ROUTES is not of the form 192.0.2.1:53,[2001:db8::1]:53"
+NO_KEY = "PUBLISHING_PUBLIC_KEY is no key: 64 hexadecimal digits, as `manage.py print_publishing_key` says them"
+
 BAD = [
+    (
+        "OUTBOUND_ROUTES",
+        "203.0.113.80:80=127.0.0.1:8080",
+        "OUTBOUND_ROUTES is set; only a demo may lead addresses elsewhere",
+    ),
+    ("OUTBOUND_ROUTES", "203.0.113.80:80", ROUTES),
+    ("OUTBOUND_ROUTES", "www.example:80=127.0.0.1:8080", ROUTES),
+    (
+        "OUTBOUND_ROUTES",
+        "8.8.8.8:80=127.0.0.1:8080",
+        "OUTBOUND_ROUTES leads 8.8.8.8 elsewhere, which is no address of documentation",
+    ),
+    (
+        "OUTBOUND_ROUTES",
+        "127.0.0.1:80=127.0.0.1:8080",
+        "OUTBOUND_ROUTES leads 127.0.0.1 elsewhere, which is no address of documentation",
+    ),
+    (
+        "OUTBOUND_ROUTES",
+        "203.0.113.80:80=10.0.0.1:80",
+        "OUTBOUND_ROUTES leads to 10.0.0.1, which is not this machine's loopback",
+    ),
+    ("OUTBOUND_CA_FILE", "/nowhere.pem", "OUTBOUND_CA_FILE names /nowhere.pem, and there is no such file"),
+    ("PUBLISHING_PUBLIC_KEY", "ab" * 31, NO_KEY),
+    ("PUBLISHING_PUBLIC_KEY", "xy" * 32, NO_KEY),
+    (
+        "PUBLISHING_KEY_FILE",
+        "/etc/key",
+        "PUBLISHING_KEY_FILE is set for web; only the publishing worker may open what is sealed",
+    ),
     ("PORTAL_TRUSTED_PROXIES", "proxy.example", PROXIES),
     ("PORTAL_TRUSTED_PROXIES", "192.0.2.1,", PROXIES),
     ("PORTAL_TRUSTED_PROXIES", "192.0.2.1/24", PROXIES),
@@ -131,7 +170,7 @@ BAD = [
     (
         "PORTAL_SERVICE",
         "hsm",
-        "PORTAL_SERVICE is 'hsm'; it must be one of web, signing, validation, messages, relay, migrate, tool",
+        f"PORTAL_SERVICE is 'hsm'; it must be one of {', '.join(SERVICES)}",
     ),
     ("PORTAL_ORIGIN", "", "PORTAL_ORIGIN is not set"),
     ("PORTAL_ORIGIN", "portal.example", ORIGIN),
@@ -203,6 +242,28 @@ def test_the_validation_worker_does_not_start_without_a_resolver(good):
     assert faults({**good, "PORTAL_SERVICE": "validation", "DNS_RESOLVERS": " "}) == [
         "DNS_RESOLVERS is not set; the validation worker cannot work without a resolver"
     ]
+
+
+def test_the_publishing_worker_does_not_start_without_a_resolver_and_its_key(good, tmp_path):
+    publishing = {**good, "PORTAL_SERVICE": "publishing"}
+    assert faults(publishing) == [
+        "PUBLISHING_KEY_FILE is not set",
+        "DNS_RESOLVERS is not set; the publishing worker cannot work without a resolver",
+    ]
+    (tmp_path / "key").write_text("k" * 64)
+    told = {**publishing, "DNS_RESOLVERS": "127.0.0.1", "PUBLISHING_KEY_FILE": str(tmp_path / "key")}
+    assert faults(told) == ["PUBLISHING_KEY_FILE names a file that does not hold 64 hexadecimal digits"]
+    (tmp_path / "key").write_text("ab" * 32 + "\n")
+    assert read(told).publishing_key == "ab" * 32
+    assert "abab" not in repr(read(told))
+
+
+@pytest.mark.parametrize("service", ["web", "signing", "validation", "messages", "relay", "migrate", "tool"])
+def test_nobody_else_may_hold_the_publishing_workers_key(good, tmp_path, service):
+    (tmp_path / "key").write_text("ab" * 32)
+    told = {**good, "PORTAL_SERVICE": service, "PUBLISHING_KEY_FILE": str(tmp_path / "key")}
+    complaint = f"PUBLISHING_KEY_FILE is set for {service}; only the publishing worker may open what is sealed"
+    assert complaint in faults(told)
 
 
 def test_the_signing_worker_does_not_start_without_a_token(good):

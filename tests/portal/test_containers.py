@@ -4,6 +4,7 @@ There is no container engine here: what a container would do is tried on this ma
 """
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -11,22 +12,36 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
 from pathlib import Path, PurePosixPath
 
 import psycopg2
 import pytest
 import redis
 
+from lifecycle.validation.caa import Reason
+from lifecycle.validation.perspectives.client import NotAsked, RemotePlace
+from lifecycle.validation.perspectives.identity import Identity
+from lifecycle.validation.perspectives.standing import faults_of
+from lifecycle.validation.questions import Asked, Question
 from portal import config
 from portal.demo.child import Child, await_health, bare_environment, wait_until
-from portal.demo.embedded import _redis_binary
+from portal.demo.embedded import _redis_binary, free_port
 from portal.demo.places import Places
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command
+from portal.foundation.outbox.registry import QUEUES
+from portal.demo.unbound import RULES
+from portal.perspectives import Perspectives
 from tests.portal.composed import ROOT, TOLD, contexts, docker_compose, networks_of, secrets_of, services, whole
 
 DOCKERFILES = [ROOT / "Dockerfile", ROOT / "deploy" / "unbound" / "Dockerfile"]
 OURS = [name for name, row in contexts().items() if row["PORTAL_SERVICE"]]
+PERSPECTIVES = [
+    each["name"] for each in json.loads((ROOT / "deploy" / "perspectives.json").read_text())["perspectives"]
+]
 YOURS = {
     # what deploy/make-secrets leaves to the operator
     "mail_url": "smtp+tls://portal:pa55@mail.example:587",
@@ -103,6 +118,7 @@ def test_the_token_is_the_signing_workers_and_the_second_factor_key_is_webs():
     holders = {secret: {name for name in services() if secret in secrets_of(name)} for secret in whole()["secrets"]}
     assert holders["token_pin"] == {"worker-signing", "tool"}
     assert holders["factor_key"] == {"web"}
+    assert holders["publishing_key"] == {"worker-publishing"}
     assert holders["session_key"] == {"web", "worker-messages", "tool"}
     assert holders["database_url_owner"] == {"migrate", "tool", "postgres"}
     assert holders["database_superuser"] == {"postgres"}
@@ -116,13 +132,18 @@ def test_the_token_is_the_signing_workers_and_the_second_factor_key_is_webs():
 
 def test_only_those_who_need_it_have_a_way_out():
     closed = {name for name, network in whole()["networks"].items() if (network or {}).get("internal")}
-    assert closed == {"data", "resolving"}
-    assert {name for name in services() if networks_of(name) - closed} == {"web", "worker-messages", "nginx", "unbound"}
+    assert closed == {"data", "resolving", "perspectives", *(f"resolving-{name}" for name in PERSPECTIVES)}
+    outposts = {f"{kind}-{name}" for kind in ("perspective", "unbound") for name in PERSPECTIVES}
+    assert {name for name in services() if networks_of(name) - closed} == {
+        "web", "worker-messages", "worker-validation", "worker-publishing", "nginx", "unbound", *outposts,
+    }  # fmt: skip
     assert networks_of("worker-signing") == {"data"}
     assert networks_of("nginx").isdisjoint(networks_of("web")), "the socket between them is the only way"
     for name in services():
-        if name not in {"unbound", "worker-validation"}:
+        if name not in {"unbound", "worker-validation", "worker-publishing"}:
             assert "resolving" not in networks_of(name)
+        resolvers = {network for network in networks_of(name) if network.startswith("resolving")}
+        assert len(resolvers) <= 1
 
 
 def test_only_nginx_publishes_ports():
@@ -193,7 +214,9 @@ def test_a_service_can_start_with_what_it_is_told(name, secrets, tmp_path):
     assert (read.database_owner.user if as_owner else read.database.user) == role
     assert (read.database_owner is not None) == as_owner
     assert read.holds_token == (service in {"signing", "tool"})
-    assert bool(read.dns_resolvers) == (service == "validation")
+    assert bool(read.dns_resolvers) == (service in {"validation", "publishing"})
+    assert bool(read.publishing_key) == (service == "publishing")
+    assert [each.name for each in read.perspectives.remote] == (PERSPECTIVES if service == "validation" else [])
     assert read.trusted_proxies.trust("") == (service == "web")
     assert read.demo is False
     assert (read.mail.host == "mail.example") == (service in {"web", "messages"})
@@ -205,6 +228,9 @@ def test_a_service_is_told_only_what_there_is_and_has_no_secret_in_vain(name):
     known = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE))
     assert set(told) <= known
     named = {str(value).removeprefix("/run/secrets/") for value in told.values() if "/run/secrets/" in str(value)}
+    if "perspectives" in named:
+        rows = json.loads((ROOT / "deploy" / "perspectives.json").read_text())["perspectives"]
+        named |= {row["certificate"] for row in rows}
     assert named == secrets_of(name)
 
 
@@ -217,7 +243,7 @@ def test_links_that_one_writes_the_other_can_read(secrets):
     assert len(set(factors)) == len(factors)
 
 
-@pytest.mark.parametrize("queue", ["signing", "validation", "messages"])
+@pytest.mark.parametrize("queue", QUEUES)
 def test_workers_are_started_as_the_demo_starts_them(queue):
     assert services()[f"worker-{queue}"]["command"][1:] == worker_command(queue, f"{queue}@%h")[1:]
 
@@ -251,10 +277,75 @@ def test_a_second_run_makes_nothing_anew(secrets):
 
 def test_secrets_are_chance_and_closed_to_people(secrets):
     made = {path.name: path for path in secrets.iterdir() if path.name not in YOURS}
+    told = {name for name in made if name.startswith("perspective")}
+    made = {name: path for name, path in made.items() if name not in told}
     chances = [re.search(r"[0-9a-f]{64}", path.read_text())[0] for path in made.values()]
     assert len(set(chances)) == len(made)
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in made.values()} == {0o444}
+
+
+# --- perspectives ---------------------------------------------------------------------------------------------------
+
+
+def test_the_perspectives_of_the_example_will_do(secrets):
+    told = Perspectives.from_file(str(secrets / "perspectives"))
+    assert faults_of(told, datetime(2026, 12, 15, tzinfo=UTC)) == []
+
+
+def test_a_perspective_has_its_own_key_and_nobody_elses(secrets):
+    keys = {name: Identity.at(secrets / f"perspective_{name.replace('-', '_')}") for name in PERSPECTIVES}
+    told = {each.name: each for each in Perspectives.from_file(str(secrets / "perspectives")).remote}
+    for name, identity in keys.items():
+        assert identity.name == name
+        assert identity.certificate == told[name].certificate
+        given = {each["target"]: each["source"] for each in services()[f"perspective-{name}"]["secrets"]}
+        assert given == {
+            "identity.pem": f"perspective_{name.replace('-', '_')}",
+            "portal.pem": "perspective_asker_certificate",
+        }
+        assert name in told[name].host
+    assert len({identity.certificate for identity in keys.values()}) == len(PERSPECTIVES)
+    holders = {name for name in services() if "perspective_asker" in secrets_of(name)}
+    assert holders == {"worker-validation"}
+
+
+@pytest.mark.parametrize("name", PERSPECTIVES)
+def test_a_perspective_reaches_no_database_and_no_other_one(name):
+    assert networks_of(f"perspective-{name}") == {"perspectives", "fetching", f"resolving-{name}"}
+    resolver = services()[f"unbound-{name}"]
+    [address] = [way["ipv4_address"] for way in resolver["networks"].values() if way]
+    assert f"--resolvers={address}:5353" in services()[f"perspective-{name}"]["command"]
+    assert networks_of(f"unbound-{name}") == {"outside", f"resolving-{name}"}
+    [subnet] = whole()["networks"][f"resolving-{name}"]["ipam"]["config"]
+    assert ip_address(address) in ip_network(subnet["subnet"])
+    assert not services()[f"perspective-{name}"].get("environment")
+
+
+def test_a_perspective_is_started_as_it_is_here(tmp_path, secrets):
+    """The command of the file, with what has to be another place on this machine."""
+    for target, source in (("identity.pem", "perspective_ashburn"), ("portal.pem", "perspective_asker_certificate")):
+        shutil.copy(secrets / source, tmp_path / target)
+    port = free_port()
+    told = {"--listen": f"127.0.0.1:{port}", "--resolvers": "127.0.0.1:9", "--identity": str(tmp_path)}
+    words = services()["perspective-ashburn"]["command"]
+    command = [f"{word.split('=')[0]}={told[word.split('=')[0]]}" if "=" in word else word for word in words]
+    child = Child("perspective", [sys.executable, *command[1:]], bare_environment(), tmp_path / "log", folder=ROOT)
+    child.start()
+    try:
+        listed = next(each for each in Perspectives.from_file(str(secrets / "perspectives")).remote)
+        place = RemotePlace(replace(listed, host="127.0.0.1", port=port), Identity.at(secrets / "perspective_asker"))
+        assert wait_until(lambda: answers(place), 20.0), child.last_lines()
+    finally:
+        child.stop()
+
+
+def answers(place):
+    try:
+        [seen] = place.observe([Question(Asked.CAA, "www.demo.test")], patience=3.0)
+    except NotAsked:
+        return False
+    return seen.reason == Reason.UNREACHABLE
 
 
 @pytest.fixture
@@ -350,23 +441,28 @@ def test_the_resolver_is_told_what_unbound_understands(tmp_path):
     # the root's key of 2017, as IANA publishes it; the image has Debian's file
     anchor.write_text(". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n")
     told = (ROOT / "deploy" / "unbound" / "unbound.conf").read_text()
-    (tmp_path / "unbound.conf").write_text(told.replace("/usr/share/dns/root.key", str(anchor)))
+    here = told.replace("/usr/share/dns/root.key", str(anchor)).replace("/etc/unbound/rules.conf", str(RULES))
+    (tmp_path / "unbound.conf").write_text(here)
     done = subprocess.run(
         ["/usr/sbin/unbound-checkconf", tmp_path / "unbound.conf"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    plain = {line.split("#")[0].strip() for line in told.splitlines()}
+    copied = (ROOT / "deploy" / "unbound" / "Dockerfile").read_text()
+    assert "COPY unbound.conf rules.conf /etc/unbound/" in copied
+    plain = {line.split("#")[0].strip() for line in (told + RULES.read_text()).splitlines()}
     assert not [line for line in plain if line.startswith(("forward-", "stub-", "domain-insecure", "val-override"))]
     assert {
         'module-config: "validator iterator"', "qname-minimisation: yes", "ignore-cd-flag: yes", "serve-expired: no",
         "harden-dnssec-stripped: yes", "harden-glue: yes", "val-permissive-mode: no",
-        "access-control: 0.0.0.0/0 refuse",
+        "access-control: 0.0.0.0/0 refuse", "ede: yes",
     } <= plain  # fmt: skip
     address = services()["unbound"]["networks"]["resolving"]["ipv4_address"]
     [port] = re.findall(r"interface: 0\.0\.0\.0@(\d+)", told)
     assert services()["worker-validation"]["environment"]["DNS_RESOLVERS"] == f"{address}:{port}"
-    [subnet] = whole()["networks"]["resolving"]["ipam"]["config"]
-    assert f"access-control: {subnet['subnet']} allow" in plain
+    [allowed] = [line.split()[1] for line in plain if re.fullmatch(r"access-control: 172\S+ allow", line)]
+    for name in ("resolving", *(f"resolving-{name}" for name in PERSPECTIVES)):
+        [subnet] = whole()["networks"][name]["ipam"]["config"]
+        assert ip_network(subnet["subnet"]).subnet_of(ip_network(allowed))
 
 
 # --- what is in the image -------------------------------------------------------------------------------------------

@@ -1,63 +1,21 @@
 """`make demo`, run for real: it gets ready, keeps itself running, and leaves nothing but its data."""
 
-import http.client
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from portal.demo.child import wait_until
 from portal.demo.people import PEOPLE
+from tests import tutorial
+from tests.journeys.live import CHROMIUM, FLAGS
 from tests.portal.processes import children_of, command_of, environment_of, is_running
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-class Running:
-    """A demo in a process of its own, as somebody at a terminal has it."""
-
-    def __init__(self, var: Path, until: str = "ready: ") -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.output = var.parent / f"{var.name}.out"
-        began = time.monotonic()
-        command = [sys.executable, "-m", "portal.demo", "--port", str(self.port), "--var", str(var)]
-        environment = {name: os.environ[name] for name in ("HOME", "PATH", "LANG") if name in os.environ}
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, env=environment)
-        settled = wait_until(lambda: until in self.said or self.process.poll() is not None, 120.0, every=0.1)
-        assert settled, self.said
-        assert self.process.poll() is None, self.said
-        self.seconds = time.monotonic() - began
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def status(self, path: str) -> int:
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=10)
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
-    def service(self, part: str) -> int:
-        """Return the process whose command names *part*."""
-        return next(pid for pid in children_of(self.process.pid) if part in command_of(pid))
-
-    def end(self, with_signal: signal.Signals) -> int:
-        self.process.send_signal(with_signal)
-        return self.process.wait(30)
+from tests.portal.running import Running
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +56,8 @@ def test_each_process_holds_its_own_secrets_and_no_other(demo):
         for service, part in {
             "web": "portal.wsgi",
             "signing": "queues=signing",
+            "validation": "queues=validation",
+            "publishing": "queues=publishing",
             "messages": "queues=messages",
             "relay": "manage.py relay",
         }.items()
@@ -107,6 +67,35 @@ def test_each_process_holds_its_own_secrets_and_no_other(demo):
         assert environment["DATABASE_URL"].startswith(f"postgresql://portal_{service}:")
         assert "DATABASE_OWNER_URL" not in environment
         assert any(name.startswith(("PKCS11", "SOFTHSM2")) for name in environment) == (service == "signing")
+        assert ("PERSPECTIVE_IDENTITY" in environment) == (service == "validation")
+        assert ("PUBLISHING_KEY_FILE" in environment) == (service == "publishing")
+        assert ("PORTAL_DEMO_ZONE" in environment) == (service == "web")
+
+
+def test_domains_are_proven_and_a_certificate_is_issued_while_one_perspective_of_five_is_lied_to(demo):
+    """What `docs/tutorial.md` walks through: by a record, by a file, and past a CAA record that forbids at first."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        petra = tutorial.Walk(browser, f"http://localhost:{demo.port}", "petra")
+        tutorial.prove_domains(petra)
+        tutorial.have_a_certificate_for_them(petra)
+        dissent = petra.page.context.new_page()
+        dissent.goto("/demo/perspectives/")
+        expect(dissent.get_by_role("row", name="singapore")).to_contain_text("Something else")
+        browser.close()
+
+
+def test_a_killed_perspective_and_a_killed_name_server_run_again(demo):
+    for part, name in (
+        ("--listen", "ashburn"),
+        ("knotd", "name server"),
+        ("unbound", "unbound"),
+        ("webserver", "web server"),
+    ):
+        first = demo.service(part)
+        os.kill(first, signal.SIGKILL)
+        assert wait_until(lambda name=name: f"{name} runs again" in demo.said, 10.0), name
+    assert wait_until(lambda: demo.status("/demo/dns/") == 200, 10.0)
 
 
 def test_a_killed_signing_worker_runs_again(demo):

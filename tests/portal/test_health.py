@@ -29,6 +29,8 @@ def all_alive():
         beat("signing", token="ok")
     with serving("validation"):
         beat("validation")
+    with serving("publishing"):
+        beat("publishing")
     with serving("messages"):
         beat("messages")
     with serving("relay"):
@@ -56,7 +58,7 @@ def test_when_all_is_well_it_says_so_and_since_when_it_knows(client, all_alive):
     assert told["status"] == "ok"
     assert told["database"] == "ok"
     assert {service: said["state"] for service, said in told["services"].items()} == {
-        "signing": "ok", "validation": "ok", "messages": "ok", "relay": "ok",
+        "signing": "ok", "validation": "ok", "publishing": "ok", "messages": "ok", "relay": "ok",
     }  # fmt: skip
     assert told["services"]["signing"]["token"] == "ok"
     assert (told["oldest_due_errand_seconds"], told["parked_errands"]) == (0, False)

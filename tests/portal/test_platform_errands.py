@@ -154,7 +154,7 @@ def beats(service, at=None, **facts):
 
 def test_the_overview_says_what_needs_the_operator(acme, operator):
     with serving("owner"):
-        for service in ("signing", "validation", "messages", "relay"):
+        for service in ("signing", "validation", "publishing", "messages", "relay"):
             beats(service)
     assert operator.open("/platform/").heading == "Everything works"
     with serving("owner"):

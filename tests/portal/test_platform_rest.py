@@ -166,6 +166,7 @@ def test_exactly_the_work_that_leads_to_a_certificate_rests(task):
     leads_there = {
         "lifecycle.requests.tasks.execute_request",
         "lifecycle.requests.tasks.look_again",
-        "lifecycle.validation.tasks.look",
     }
-    assert task_named(task).rests is (task in leads_there)
+    # nobody's servers are asked, written to or mailed about a tenant that is suspended
+    validates = task.startswith("lifecycle.validation.")
+    assert task_named(task).rests is (validates or task in leads_there)

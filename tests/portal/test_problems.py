@@ -28,7 +28,6 @@ from auth2fa.errors import (
     TooManyEnrolments,
     WrongAnswer,
 )
-from lifecycle.authorities.errors import UnusableName
 from lifecycle.authorities.issuance import FailedLint
 from lifecycle.authorities.lints import Complaint, Lint
 from lifecycle.authorities.profiles import ProfileUnfit
@@ -37,6 +36,7 @@ from lifecycle.policies.rules import RULES, Broken, PolicyForbids, Proposal, Sou
 from portal.foundation.access.errors import InvitedTooOften, TooManyCalls, TooManyInvitations
 from portal.foundation.api.errors import Invalid, fault
 from portal.foundation.errors import Absent, Conflict, Denied, Refusal
+from portal.foundation.names import UnusableName
 from portal.foundation.tenancy.errors import NotHere
 from portal.web.middleware import LARGEST_BODY
 from portal.web.problems import answer

@@ -17,7 +17,8 @@ from cryptography import x509
 
 from lifecycle.authorities.models import CertificateAuthority
 from portal.demo.child import Child, bare_environment, wait_until
-from portal.demo.embedded import NameServer, Redis, SoftHsm
+from portal.demo.embedded import Redis, SoftHsm
+from portal.demo.nameserver import NameServer
 from portal.demo.places import Places
 from portal.demo.postgresql import SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from lifecycle.validation import services
-from lifecycle.validation.caa import Reason
+from lifecycle.validation.caa import Reason, Terms
 from lifecycle.validation.models import CaaCheck
 from lifecycle.validation.states import CaaState
 from portal.demo.child import wait_until
@@ -15,12 +15,12 @@ from portal.foundation.tenancy.context import acting_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OURS = ["ca.acme.example"]
+OURS = Terms(("ca.acme.example",))
 
 
 def ask(tenant, person, *names):
     with acting_for(tenant.pk, person=person.pk):
-        services.ask(names, OURS, by=person.pk, about="RQ-TEST")
+        services.ask(dict.fromkeys(names, OURS), by=person.pk, about="RQ-TEST")
 
 
 def states(tenant):
@@ -44,7 +44,7 @@ def test_verify_is_answered_by_the_worker_name_by_name(acme, petra, owner, name_
         "www.demo.test": (CaaState.VERIFIED, Reason.NAMED),
         "forbidden.demo.test": (CaaState.FAILED, Reason.OTHERS_NAMED),
         "plain.demo.test": (CaaState.VERIFIED, Reason.NO_RECORDS),
-        "broken.demo.test": (CaaState.FAILED, Reason.SERVER_FAILED),
+        "broken.demo.test": (CaaState.FAILED, Reason.BOGUS),
         "silent.demo.test": (CaaState.FAILED, Reason.TIMED_OUT),
     }
     assert wait_until(lambda: not Errand.objects.filter(queue="validation", done_at=None).exists(), 5.0)

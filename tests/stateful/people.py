@@ -12,9 +12,8 @@ from auth2fa import challenges
 from auth2fa.errors import CourierFailed
 from lifecycle.requests import reviewing, services
 from lifecycle.requests.kinds import Kind
-from lifecycle.requests.looks import identities_of
+from lifecycle.requests.looks import caa_terms
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import names_to_check
 from lifecycle.requests.states import WORDS, State
 from lifecycle.validation.services import ask as ask_for_looks
 from lifecycle.wizards.flow import Flow, as_posted
@@ -129,8 +128,8 @@ class People(RuleBasedStateMachine):
 
         def deed(person: Any) -> None:
             draft = services.draft_for(asked.pk, by=person.pk)
-            if draft.is_draft and names_to_check(draft):
-                ask_for_looks(names_to_check(draft), identities_of(draft), by=person.pk, about=draft.pk)
+            if draft.is_draft and (names := caa_terms(draft)):
+                ask_for_looks(names, by=person.pk, about=draft.pk)
 
         self.stage.done(asked.owner, asked.tenant, Permission.REQUEST_MAKE, deed)
 

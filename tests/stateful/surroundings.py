@@ -23,7 +23,7 @@ from lifecycle.validation.caa import Answer, Reason
 from portal.demo.postgresql import SERVICE_ROLES
 from portal.foundation import clock
 from tests.fakes.authority import InMemoryAuthority
-from tests.fakes.zone import Zone
+from tests.fakes.zone import Unforgiving, Zone
 
 _CLOCK = """
 DROP SCHEMA IF EXISTS ahead CASCADE;
@@ -71,7 +71,7 @@ class Time:
 
 
 @dataclass
-class Dns:
+class Dns(Unforgiving):
     """The DNS as a table that changes, and what it answered when."""
 
     said: dict[str, tuple[str, ...] | Reason] = field(default_factory=dict)

@@ -15,14 +15,22 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from auth2fa import challenges
 from auth2fa.login.links import link_for
+from lifecycle.authorities.models import CertificateProfile
 from lifecycle.certificates import services as certificates
 from lifecycle.certificates.bundles import read_bundle
 from lifecycle.certificates.models import Certificate, Reason
+from lifecycle.policies.models import Policy
 from lifecycle.requests import reviewing, services
+from lifecycle.requests.looks import caa_terms
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import Event
+from lifecycle.validation import contacts, control, surveying, surveys
 from lifecycle.validation.caa import Reason as CaaReason
+from lifecycle.validation.models import Domain, PublishingWay
+from lifecycle.validation.publishing.services import Wanted, add_way, try_way
+from lifecycle.validation.questions import Asked
 from lifecycle.validation.services import ask
+from lifecycle.validation.tasks import survey as survey_task
 from portal.demo.texts import AGREEMENT
 from portal.foundation import clock
 from portal.foundation.access import services as access
@@ -35,11 +43,18 @@ from portal.foundation.access.permissions import Role
 from portal.foundation.audit.models import AuditSeal
 from portal.foundation.audit.sealer import seal_everything
 from portal.foundation.audit.verify import verify
+from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy import services as tenancy
 from portal.foundation.tenancy.context import acting_for
 from portal.foundation.tenancy.models import PLATFORM, Tenant
 from portal.notary.services import note_verification
+from tests.fakes.everywhere import PLACES, Everywhere
 from tests.fakes.zone import Zone
+from tests.lifecycle.validation.proofs import added as domain_added
+from tests.lifecycle.validation.proofs import begun as control_begun
+from tests.lifecycle.validation.proofs import looked as looked_for
+from tests.lifecycle.validation.proofs import proven as proven_by
+from tests.lifecycle.validation.proofs import work as prove_by
 from tests.world import (
     PASSWORD,
     World,
@@ -53,10 +68,10 @@ from tests.world import (
     filled,
     invited,
     issued,
-    issuer_domain,
     look,
     next_policies,
     parked,
+    prove,
     serving,
     signed_in,
     submitted,
@@ -75,9 +90,21 @@ NO_PAGE = {
     "invitation-act": "takes a POST and leads to the list of people",
     "request-discard": "takes a POST and leads to the request's page",
     "request-verify": "takes a POST and leads back to the step",
+    "request-leave-out": "takes a POST and leads back to the step",
+    "request-prove": "takes a POST and leads on to the page of a domain",
     "request-review": "takes a POST and leads to the request's page",
     "request-status": "is a part of the request's page, which shows it",
     "certificate-download": "is a file",
+    "domain-export": "is a file",
+    "domain-standing": "is a part of the domain's page, which shows it",
+    "domain-prove": "takes a POST and leads to the domain's page",
+    "domain-contact": "takes a POST and leads to the domain's page",
+    "domain-look": "takes a POST and leads to the domain's page",
+    "domain-publishing": "takes a POST and leads to the domain's page",
+    "caa-found": "is a part of the survey's page, which shows it",
+    "publishing-export": "is a file",
+    "publishing-standing": "is a part of the way's page, which shows it",
+    "publishing-try": "takes a POST and leads to the way's page",
     "journal-verify": "takes a POST and leads to the journal",
     "journal-export": "is a file",
     "policy-export": "is a file",
@@ -141,7 +168,11 @@ def visits(world: World) -> list[Visit]:
         _uploads,
         _requests,
         _servers,
+        _proofs,
         _reviews,
+        _domains,
+        _publishing,
+        _adviser,
         _wizard,
         _administration,
         _platform,
@@ -161,9 +192,15 @@ def _front(world: World) -> Iterator[Visit]:
     yield Visit("home", "an operator's", people["olu"], "/")
     yield Visit("demo-mailbox", "mails or none", None, "/demo/mailbox/")
     yield Visit("demo-dns", "as it starts", None, "/demo/dns/")
-    yield Visit("demo-dns-name", "records", None, "/demo/dns/www/")
-    wrong = {"records": "ca.acme.example"}
-    yield Visit("demo-dns-name", "no record", None, "/demo/dns/www/", "Replace the records", wrong, 422)
+    wrong = {"name": "www.example.org", "kind": "CAA", "value": "ca.acme.example"}
+    yield Visit("demo-dns", "nobody's name, no record", None, "/demo/dns/", "Add the record", wrong, 422)
+    yield Visit("demo-dns-name", "records", None, "/demo/dns/www.demo.test/")
+    wrong = {"caa": "ca.acme.example"}
+    yield Visit("demo-dns-name", "no record", None, "/demo/dns/www.demo.test/", "Replace the records", wrong, 422)
+    yield Visit("demo-files", "none", None, "/demo/files/")
+    wrong = {"address": "ftp://www.demo.test/x", "text": "x"}
+    yield Visit("demo-perspectives", "all are told the truth", None, "/demo/perspectives/")
+    yield Visit("demo-files", "no address", None, "/demo/files/", "Put the file there", wrong, 422)
     yield Visit("tenant-home", "nothing yet", people["mina"], "/t/globex/")
     yield Visit("tenant-home", "no right to read", people["jonas"], "/t/acme/")
 
@@ -215,6 +252,13 @@ def _people(world: World) -> Iterator[Visit]:
     yield Visit("invitation", "has an account", None, path)
     yield Visit("invitation", "accepts", world.people["hank"], path)
     yield Visit("invitation", "over", None, "/invitation/?link=nothing", status=409)
+    for name, presses in (("approved", ("", "Approve")), ("refused", ("Not me",))):
+        mailed = {"method": "constructed-email", "sent_to": f"admin@{name}.example"}
+        domain = domain_added(acme, dan, f"{name}.example", method="constructed-email")
+        link = urlsplit(contacts.address_of(control_begun(acme, dan, domain, **mailed)))
+        for press in presses:
+            yield Visit("domain-approval", press or "asked", None, f"{link.path}?{link.query}", press)
+    yield Visit("domain-approval", "over", None, "/approval/?link=nothing", status=409)
     with acting_for(acme.pk):
         access.suspend(world.people["jonas"].pk, by=ada.pk)
     people = "/t/acme/people/"
@@ -409,7 +453,7 @@ def _servers(world: World) -> Iterator[Visit]:
     yield step(looked, "domains", "one forbids, one is broken")
     verifying = at_domains(petra, acme, "verifying.acme.example")
     with acting_for(acme.pk):
-        ask(["verifying.acme.example"], [issuer_domain("acme")], by=petra.pk, about=verifying.pk)
+        ask(caa_terms(verifying), by=petra.pk, about=verifying.pk)
     yield step(verifying, "domains", "verifying")
     rekey = begun(petra, acme, source=issued(petra, acme, profile="tls-server", dns="rekeyed.acme.example"))
     full = fill(rekey, petra)
@@ -417,6 +461,29 @@ def _servers(world: World) -> Iterator[Visit]:
         yield step(full, slug, "locked")
     yield step(full, "domains", "verified")
     yield step(full, "confirm", "a server's rekey")
+
+
+def _proofs(world: World) -> Iterator[Visit]:
+    """The step “Domain ownership” where control has to be proven: every state that a name can be in."""
+    acme, petra = world.tenants["acme"], world.people["petra"]
+    with serving("owner"), acting_for(acme.pk):
+        old = CertificateProfile.objects.in_force("tls-server")
+        same = {name: getattr(old, name) for name in ("title", "area", "trust", "authority")}
+        content = {**old.content, "alternative_names": ["dns", "email"]}
+        CertificateProfile(slug="proven", content=content, **same).save(force_insert=True)
+        wants = {"agreement": "subscriber", "checks_caa": True, "proves_control": True, "corroborates": True}
+        Policy(profile="proven", operation="issue", version=1, enabled=True, made_by="test", **wants).save()
+    hosts = [f"{label}.proofs.acme.example" for label in ("proven", "alone", "pending", "nobody")]
+    draft = at_domains(petra, acme, *hosts, profile="proven", email="x@proofs.acme.example")
+    prove(acme, hosts[0], by=petra)
+    prove(acme, hosts[1], by=petra, corroborated=False)
+    control_begun(acme, petra, domain_added(acme, petra, hosts[2]), "dns-change")
+    path = f"/t/acme/requests/{draft.pk}/domains/"
+    yield Visit("request-step", "domains: to be proven", petra, path)
+    yield Visit("request-step", "domains: not proven yet", petra, path, "Next", status=422)
+    looked = at_domains(petra, acme, hosts[0], profile="proven", email="x@other.acme.example")
+    look(looked, Zone({hosts[0]: ("<i>other</i>",)}))
+    yield Visit("request-step", "domains: proven and forbidden", petra, f"/t/acme/requests/{looked.pk}/domains/")
 
 
 def _reviews(world: World) -> Iterator[Visit]:
@@ -432,6 +499,110 @@ def _reviews(world: World) -> Iterator[Visit]:
         "request-page", "rejecting without a reason", wei, f"/t/acme/requests/{waiting.pk}/", "Reject", status=422
     )
     yield Visit("request-page", "rejected", petra, f"/t/acme/requests/{rejected.pk}/")
+
+
+def _domains(world: World) -> Iterator[Visit]:
+    """A domain in every state, with what perspectives saw of it."""
+    acme, petra, vera = world.tenants["acme"], world.people["petra"], world.people["vera"]
+    path = "/t/acme/domains/"
+    yield Visit("domain-list", "empty", world.people["hank"], "/t/globex/domains/")
+    yield Visit("domain-add", "empty", petra, f"{path}add/?next=/t/acme/requests/")
+    yield Visit("domain-add", "refused", petra, f"{path}add/", "Add it", {"name": "10.0.0.1"}, 422)
+
+    def page(domain: Domain, state: str, who: User = petra, press: str = "", **answers: Any) -> Visit:
+        return Visit("domain-page", state, who, f"{path}{domain.pk}/", press, answers)
+
+    new = domain_added(acme, petra, "new.acme.example")
+    yield page(new, "new")
+    yield page(domain_added(acme, petra, "someone@acme.example", kind="mailbox", method="mailbox"), "a mailbox")
+    record, alias, file = (domain_added(acme, petra, f"{label}.acme.example") for label in ("record", "alias", "file"))
+    attempt = control_begun(acme, petra, record, "dns-change")
+    control_begun(acme, petra, alias, "dns-change", cname=True)
+    control_begun(acme, petra, file, "http-file")
+    yield page(record, "a record to publish")
+    yield page(alias, "an alias to publish")
+    yield page(file, "a file to publish", petra)
+    yield page(record, "read only", vera)
+    looked_for(acme, petra, attempt)
+    yield page(record, "looking")
+    others = {(Asked.TXT, "_portal-validation.record.acme.example"): [b"<b>other</b>"]}
+    prove_by(Everywhere(others, {"tokyo": {}, "lagos": None}, PLACES))
+    yield page(record, "something else there")
+    yield Visit("domain-looks", "one in vain", vera, f"{path}{record.pk}/looks/")
+    yield Visit("domain-looks", "nobody looked", petra, f"{path}{new.pk}/looks/")
+    mailed = domain_added(acme, petra, "mailed.acme.example")
+    control_begun(acme, petra, mailed, "constructed-email", sent_to="hostmaster@mailed.acme.example")
+    yield page(mailed, "a mail went out")
+    found = domain_added(acme, petra, "contact.acme.example")
+    control_begun(acme, petra, found, "txt-email")
+    yield page(found, "mailboxes are looked up")
+    named = {(Asked.TXT, "_validation-contactemail.contact.acme.example"): [b"pki@acme.example"]}
+    prove_by(Everywhere(named))
+    yield page(found, "mailboxes were found")
+    ended = prove(acme, "ended.acme.example", by=petra, at=clock.now() - timedelta(days=300)).domain
+    yield page(ended, "ended")
+    proven = proven_by(acme, petra, "proven.acme.example")
+    yield page(proven, "proven")
+    prove(acme, "soon.acme.example", by=petra, method="dns-persist")
+    retired = prove(acme, "retired.acme.example", by=petra).domain
+    with acting_for(acme.pk, person=petra.pk):
+        control.retire(retired, by=petra.pk)
+    yield page(retired, "retired")
+    yield Visit("domain-retire", "proven", petra, f"{path}{proven.pk}/retire/")
+    yield Visit("domain-retire", "take up again", petra, f"{path}{retired.pk}/retire/")
+    yield Visit("domain-page", "refused", petra, f"{path}{retired.pk}/retire/", "Take it up again", {}, 200)
+    yield Visit("domain-list", "every state", petra, path)
+    yield Visit("domain-list", "narrowed", vera, f"{path}?state=attention&kind=dns&ends_before=2030-01-01&sort=-proved")
+    yield Visit("domain-list", "nothing matches", petra, f"{path}?name=nobody")
+    yield Visit("domain-calendar", "rows", petra, f"{path}calendar/")
+
+
+def _publishing(world: World) -> Iterator[Visit]:
+    acme, ada, vera = world.tenants["acme"], world.people["ada"], world.people["vera"]
+    path = "/t/acme/publishing/"
+    yield Visit("publishing-list", "nothing to add", vera, "/t/globex/publishing/")
+    yield Visit("publishing-add", "empty", ada, f"{path}add/")
+    yield Visit("publishing-add", "refused", ada, f"{path}add/", "Add the way", status=422)
+    hook = {"title": "Hello", "kind": "webhook", "address": "https://hooks.acme.example/portal"}
+    yield Visit("publishing-add", "no address", ada, f"{path}add/", "Add the way", {**hook, "address": "x"}, 422)
+    yield Visit("publishing-add", "its secret, once", ada, f"{path}add/", "Add the way", hook)
+    with acting_for(acme.pk, person=ada.pk):
+        tried, failed, new = (
+            add_way(Wanted(title="Hello", kind="webhook", address=hook["address"]), by=ada.pk).way for _each in "123"
+        )
+        try_way(tried, by=ada.pk)
+    with serving("publishing"), acting_for(acme.pk):
+        PublishingWay.objects.filter(pk=failed.pk).update(tried_at=clock.now(), said="hook-status 500")
+    for way, state in ((tried, "being tried"), (failed, "failed"), (new, "never used")):
+        yield Visit("publishing-page", state, ada, f"{path}{way.pk}/")
+    yield Visit("publishing-page", "an auditor's", vera, f"{path}{failed.pk}/")
+    yield Visit("publishing-retire", "asks", ada, f"{path}{new.pk}/retire/")
+    yield Visit("publishing-page", "retired", ada, f"{path}{new.pk}/retire/", "Retire the way")
+    yield Visit("publishing-list", "rows", ada, path)
+    yield Visit("publishing-list", "nothing matches", ada, f"{path}?state=retired&kind=rfc2136")
+
+
+def _adviser(world: World) -> Iterator[Visit]:
+    acme, petra, vera = world.tenants["acme"], world.people["petra"], world.people["vera"]
+    path = "/t/acme/caa/"
+    yield Visit("caa-adviser", "nobody asked", world.people["hank"], "/t/globex/caa/")
+    yield Visit("caa-adviser", "refused", petra, path, "Look it up", {"name": "10.0.0.1"}, 422)
+    with acting_for(acme.pk, person=petra.pk):
+        answered, mail, waiting = (
+            surveys.ask(name, by=petra.pk) for name in ("*.www.acme.example", "@acme.example", "waiting.acme.example")
+        )
+    zone = Zone({"www.acme.example": ("<b>other</b>", "ca.elsewhere.example"), "example": CaaReason.SERVER_FAILED})
+    with serving("validation"):
+        for survey in (answered, mail):
+            promised = Errand.objects.get(task=survey_task.name, args=[str(survey.pk)])
+            surveying.answer(promised, survey.pk, zone)
+    yield Visit("caa-survey", "looking", petra, f"{path}{waiting.pk}/")
+    yield Visit("caa-survey", "found", petra, f"{path}{answered.pk}/")
+    yield Visit("caa-survey", "of mail", vera, f"{path}{mail.pk}/")
+    line = {"records": 'CAA 0 issue "ca.acme.example"'}
+    yield Visit("caa-survey", "what if", petra, f"{path}{answered.pk}/", "Judge these records", line)
+    yield Visit("caa-survey", "no record", petra, f"{path}{answered.pk}/", "Judge these records", {"records": "x"}, 422)
+    yield Visit("caa-adviser", "asked lately", petra, path)
 
 
 def _ask_for_a_code(world: World, draft: CertificateRequest) -> None:
@@ -474,6 +645,9 @@ def _administration(world: World) -> Iterator[Visit]:
     yield Visit("agreement-new", "refused", ada, f"{texts}new/", "Review the text", status=422)
     yield Visit("agreement-change", "a new version", ada, f"{texts}subscriber/en/change/")
     again = {"text": AGREEMENT["text"].partition("\n\n")[0]}
+    yield Visit("rules-by-date", "an administrator's", ada, "/t/acme/administration/rules-by-date/")
+    for change in ("life-public-tls-2027-03-15", "proofs-2027-03-15", "method-constructed-email-2028-03-15"):
+        yield Visit("rules-by-date-change", change, vera, f"/t/acme/administration/rules-by-date/{change}/")
     yield Visit("agreement-change", "review", ada, f"{texts}subscriber/en/change/", "Review the text", again)
 
 

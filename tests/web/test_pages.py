@@ -17,6 +17,7 @@ from django.utils.translation import trans_real
 from lifecycle.authorities.keys import KEY_KINDS
 from portal.demo.texts import AGREEMENT, PROFILES
 from portal.web.platform.authorities import COMMAND
+from tests.fakes.everywhere import PLACES
 from tests.web.browsing import Page, Visitor
 from tests.web.pages import NO_PAGE, Visit, routes, visits
 from tests.world import PEOPLE, TENANTS
@@ -36,7 +37,7 @@ def test_every_route_is_a_page_here_or_says_why_not(world):
     assert not looked & set(NO_PAGE)
 
 
-def test_every_page_is_valid_and_brings_no_script_or_style_of_its_own(world):
+def test_every_page_is_valid_and_brings_no_script_or_style_of_its_own(world, name_server):
     faults = {}
     for visit in visits(world):
         page = looked_at(visit)
@@ -136,7 +137,7 @@ class _Catalogue:
             setattr(self, name, getattr(catalogue, name))
 
 
-def test_every_word_of_every_page_goes_through_gettext(world, monkeypatch):
+def test_every_word_of_every_page_goes_through_gettext(world, name_server, monkeypatch):
     looks = visits(world)
     bare: dict[str, set[str]] = {}
     with marked(monkeypatch):
@@ -207,10 +208,28 @@ NAMES = (
     # kept with the request in the words that the worker had for it
     "This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.",
     "This is not your name.",  # what a reviewer wrote
+    *(word for place in PLACES for word in place),  # perspectives, and the regions that they stand in
+    "/.well-known/pki-validation/",
 )
 FORMS = (
+    # what is random comes first: a piece of it may pass for any of the others
+    r"^[A-Z2-7]{4}( [A-Z2-7]{4}){7}$",  # an authenticator's secret
+    r"cpt_[\w-]{8}…",  # what may be shown of a token
     r"^[0-9a-f]{32}$",  # a key's id in the token
     r"^ca\.[a-z]+\.example$",  # an issuer domain name, before its first two letters pass for hexadecimal
+    r"whsec_[\w+/=]+",  # a hook's secret
+    r"\b[a-z2-7]{32}\b(\.localhost\.)?",  # what proves a domain
+    r"\b[0-9a-f]{16}\.txt",  # a file that does
+    r"_portal-validation\.[a-z.]+",
+    r'^(TXT|CNAME)( "[^"]*")?$',
+    r"^<b>other</b>$",  # what a stranger wrote into the DNS
+    r"^example$",  # the last label of a name
+    r"^(S/MIME )?(BR|RFC \d{4}) [\d.]+$",  # where a rule stands
+    r"\bca-tbr-\d+\b",  # a method's label in CAA records (BR 4.2.2.1.3)
+    r"^hmac-sha\d{3}$",
+    r"^https?:(//.*)?$",
+    r"^//[\w./-]+$",  # the rest of an address, behind the place where it may break
+    r"acct:([\w@.]+)?",  # an account in CAA records
     r"RQ-[0-9A-Z]{4}-[0-9A-Z]{4}",  # a request's number
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",  # a request's id, of HTTP
     r"\b\d{1,2} [A-Z][a-z]+ \d{4}\b",  # a day, in Django's own words
@@ -218,15 +237,14 @@ FORMS = (
     r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?( UTC)?",
     r"\b[0-9a-f]{64}\b",  # a digest, as the journal's files have it
     r"\b[0-9A-Fa-f]{2}:?(?=[0-9A-Fa-f]{2}|\W|$)",  # serials and fingerprints, also in pieces
-    r'^([a-z.]+\.)?( ?CAA)?( ?\d{1,3} issue)?( "[^"]*")?$',  # a CAA record, whole and in its parts
+    r'^([a-z.]+\.)?( ?CAA)?( ?\d{1,3} issue(wild|mail)?)?( "[^"]*"?)?$',  # a CAA record, whole and in its parts
+    r"^[a-z.]+; accounturi=$",
     r'^\d{1,3} [a-z]+ "[^"]*"$',  # a CAA record
     r"[\w.]+@[\w.]+",  # an address
     r"(?<![\w.])(\*\.)?([a-z0-9-]+\.)+(test|example)\b",  # a name in the DNS
     r"\b(CN|O|C|OU)=[^,]+",  # a distinguished name
     r"^[a-z]+(-[a-z]+)+$",  # a refusal's code
     r"^(petra|nobody)$",  # what was searched
-    r"^[A-Z2-7]{4}( [A-Z2-7]{4}){7}$",  # an authenticator's secret
-    r"cpt_[\w-]{8}…",  # what may be shown of a token
     r"^[A-Z]{2}$",  # the letters of a person's mark
     r"^(acme|globex|hooli|initech)$",  # short names
     r"^(issuing|root)-\d$",  # an authority's place in addresses

@@ -42,7 +42,9 @@ class AsksSerializer(serializers.Serializer[Any]):
     factor = serializers.ChoiceField(sorted(FACTORS), allow_blank=True, help_text="Empty: none is asked for.")
     factor_settings = FactorSettingsSerializer(help_text="What is left out is as usual.")
     agreement = serializers.CharField(max_length=60, allow_blank=True, help_text="Empty: none is asked for.")
-    checks_caa = serializers.BooleanField()
+    proves_control = serializers.BooleanField(help_text="Control of every name has to be proven.")
+    checks_caa = serializers.BooleanField(help_text="The CAA records of every name have to permit it.")
+    corroborates = serializers.BooleanField(help_text="Remote perspectives have to see the same.")
     approvals = serializers.IntegerField(min_value=0, max_value=MOST_APPROVALS)
     limits = LimitsSerializer(help_text="What is left out is not limited.")
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from lifecycle.administration.api import agreements, policies, profiles
+from lifecycle.administration.api import agreements, policies, profiles, rules_by_date
 from portal.foundation.access.guards import program_guard
 from portal.foundation.access.permissions import Permission
 
@@ -71,4 +71,5 @@ urlpatterns = [
         program_guard(READ, agreements.AgreementAcceptances.as_view()),
         name="api-agreement-acceptances",
     ),
+    path("rules-by-date", program_guard(READ, rules_by_date.RulesByDate.as_view()), name="api-rules-by-date"),
 ]

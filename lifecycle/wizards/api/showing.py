@@ -15,8 +15,9 @@ from lifecycle.requests.kinds import Kind
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import LIFE, Event, State
 from lifecycle.wizards import presentation as shown
+from lifecycle.wizards.api.domain_showing import DomainSerializer, domain
 from lifecycle.wizards.checking import confirm_context
-from lifecycle.wizards.domains import DomainRow, DomainsForm
+from lifecycle.wizards.domains import DomainsForm
 from lifecycle.wizards.flow import Flow, Step, StepForm
 from lifecycle.wizards.forms import ConfirmForm
 from lifecycle.wizards.identity import NameLines
@@ -181,18 +182,6 @@ class FieldSerializer(serializers.Serializer[Any]):
     value = serializers.JSONField(allow_null=True, help_text="What was answered, or what it begins with.")
 
 
-class DomainSerializer(serializers.Serializer[Any]):
-    """A name, and what became of the look at its CAA records (RFC 8659)."""
-
-    name = serializers.CharField()
-    state = serializers.CharField()
-    said = serializers.CharField()
-    next_step = serializers.CharField(allow_blank=True)
-    publish = serializers.CharField(allow_blank=True, help_text="The record that would permit it.")
-    checked_at = serializers.DateTimeField(allow_null=True)
-    rests_until = serializers.DateTimeField(allow_null=True, help_text="Before that it is not looked up again.")
-
-
 class AgreementTextSerializer(serializers.Serializer[Any]):
     title = serializers.CharField()
     version = serializers.IntegerField()
@@ -222,7 +211,7 @@ def step_in_full(flow: Flow, step: Step, form: StepForm) -> dict[str, Any]:
         "heading": str(form.heading or context.get("heading") or step.heading),
         "lead": str(form.lead or context.get("lead") or step.lead),
         "fields": [_field(form, name, field) for name, field in form.fields.items() if name not in NOT_FOR_PROGRAMS],
-        "domains": [_domain(row) for row in form.rows] if isinstance(form, DomainsForm) else [],
+        "domains": [domain(row) for row in form.rows] if isinstance(form, DomainsForm) else [],
         "changes": [_change(change) for change in context.get("changes", ())],
         "agreement": context.get("agreement"),
     }
@@ -254,18 +243,6 @@ _TYPES: tuple[tuple[type[forms.Field], str], ...] = (
 
 def _type(field: forms.Field) -> str:
     return next((word for kind, word in _TYPES if isinstance(field, kind)), "text")
-
-
-def _domain(row: DomainRow) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "state": row.state,
-        "said": row.said,
-        "next_step": row.next_step,
-        "publish": row.publish.line if row.publish else "",
-        "checked_at": row.at.isoformat() if row.at else None,
-        "rests_until": row.rests_until.isoformat() if row.rests_until else None,
-    }
 
 
 def _change(change: dict[str, Any]) -> dict[str, str]:

@@ -30,9 +30,11 @@ from lifecycle.wizards.answering import (
     submit,
 )
 from lifecycle.wizards.api.showing import SLUGS, RequestDetailSerializer, StepDetailSerializer, in_full, step_in_full
+from lifecycle.wizards.domains import DomainsForm
 from lifecycle.wizards.flow import Flow, Step
 from lifecycle.wizards.forms import LARGEST_CSR, LONGEST_MESSAGE
 from lifecycle.wizards.identity import LONGEST_NAME, LONGEST_WRITTEN
+from lifecycle.wizards.leaving import leave_out
 from lifecycle.wizards.request_pages import request_of
 from lifecycle.wizards.steps import STEPS
 from portal.foundation.api.bodies import NothingSerializer, judged, posted, taken
@@ -66,7 +68,15 @@ class KeyAnswerSerializer(serializers.Serializer[Any]):
 
 
 class DomainsAnswerSerializer(serializers.Serializer[Any]):
-    """An empty object: the step is settled when all names are verified."""
+    """An empty object, which settles the step when all is known of every name; or names to go on without."""
+
+    leave_out = serializers.ListField(
+        child=serializers.CharField(max_length=260),
+        required=False,
+        min_length=1,
+        max_length=200,
+        help_text="Names that are taken out of the request; what is known of the others stays.",
+    )
 
 
 class ConfirmAnswerSerializer(serializers.Serializer[Any]):
@@ -117,12 +127,26 @@ class RequestStep(Endpoint):
         draft = self._draft(pk)
         _flow, here = self._reach(draft, step)
         given = taken(request.data, ANSWERS[here.slug])
+        if here.slug == "domains" and (names := given.pop("leave_out", [])):
+            return self._left_out(draft, names)
         form = here.form(posted(given), draft=draft)
         asked = {name for name, field in form.fields.items() if not field.disabled}
         if strange := sorted(given.keys() - asked):
             raise Invalid([fault(f"/{name}", "unknown", _("This step does not ask that now.")) for name in strange])
         keep(draft, here, judged(form))
         return Response(in_full(self.asked, request_of(self.asked, pk)))
+
+    def _left_out(self, draft: CertificateRequest, names: list[str]) -> Response:
+        """The request without *names*, all of them or none; the step is settled where nothing is left to be done."""
+        if strange := sorted(set(names) - {row.name for row in DomainsForm(draft=draft).rows}):
+            raise Invalid([_not_its_name("/leave_out", name) for name in strange])
+        for name in dict.fromkeys(names):
+            leave_out(draft, name)
+        _flow, here = step_of(draft, "domains")
+        form = here.form({}, draft=draft)
+        if here.slug == "domains" and form.is_valid():
+            keep(draft, here, form)
+        return Response(in_full(self.asked, request_of(self.asked, draft.pk)))
 
     def _draft(self, pk: UUID) -> CertificateRequest:
         draft = draft_of(self.asked, pk)
@@ -136,6 +160,10 @@ class RequestStep(Endpoint):
         if here.slug != slug:
             raise StepIsAhead(open=here.title)
         return flow, here
+
+
+def _not_its_name(pointer: str, name: str) -> dict[str, str]:
+    return fault(pointer, "unknown", _("{name} is none of this request's names.").format(name=name))
 
 
 class DomainChecksSerializer(serializers.Serializer[Any]):
@@ -157,7 +185,7 @@ class DomainChecksSerializer(serializers.Serializer[Any]):
     )
 )
 class DomainChecks(Endpoint):
-    """Looked up by a worker of its own; names that rest after a failed look are left out."""
+    """Looked up by a worker; names that rest after a failed look, or are to be proven first, are left out."""
 
     def post(self, request: Request, pk: UUID) -> Response:
         given = taken(request.data, DomainChecksSerializer)
@@ -169,11 +197,7 @@ class DomainChecks(Endpoint):
             raise StepIsAhead(open=here.title)
         names = given.get("names", [])
         if strange := [name for name in names if name not in names_to_check(draft)]:
-            faults = [
-                fault("/names", "unknown", _("{name} is none of this request's names.").format(name=name))
-                for name in strange
-            ]
-            raise Invalid(faults)
+            raise Invalid([_not_its_name("/names", name) for name in strange])
         have_looked_up(draft, names, by=self.asked.person.pk)
         return Response(in_full(self.asked, request_of(self.asked, pk)), status=202)
 

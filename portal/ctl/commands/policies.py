@@ -11,14 +11,20 @@ from portal.ctl.outcomes import usage
 from portal.ctl.session import Columns, Reach, Session, listing, reviewed, show_list, signed_in
 
 COLUMNS = Columns(
-    ("PROFILE", "OPERATION", "VERSION", "ALLOWED", "SECOND FACTOR", "APPROVALS", "CAA"),
+    ("PROFILE", "OPERATION", "VERSION", "ALLOWED", "SECOND FACTOR", "APPROVALS", "CONTROL", "CAA", "PERSPECTIVES"),
     lambda row: (row["profile"], row["operation"], row["version"], *_asks(row["asks"])),
 )
 
 
 def _asks(asks: dict[str, Any]) -> tuple[str, ...]:
-    checks = "checked" if asks["checks_caa"] else "no"
-    return (showing.plain(asks["enabled"]), asks["factor"] or "none", str(asks["approvals"]), checks)
+    return (
+        showing.plain(asks["enabled"]),
+        asks["factor"] or "none",
+        str(asks["approvals"]),
+        "proven" if asks["proves_control"] else "no",
+        "checked" if asks["checks_caa"] else "no",
+        "asked" if asks["corroborates"] else "no",
+    )
 
 
 @click.group(cls=Group)
@@ -120,3 +126,28 @@ def _with(asks: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
     if rest:
         return {**asks, name: _with(dict(asks.get(name) or {}), rest, value)}
     return {key: each for key, each in {**asks, name: value}.items() if key != name or value is not None}
+
+
+@click.command(cls=Command, examples=("portalctl rules-by-date",), name="rules-by-date")
+@click.option("--all", "everything", is_flag=True, help="Those that are over, too.")
+@signed_in
+def rules(session: Session, *, everything: bool) -> None:
+    """Say what the rules change when, and whom of yours it reaches."""
+    found = session.api.get("rules-by-date")
+    changes = found["changes"]
+    shown = [each for each in changes if everything or not (each["in_force"] or _is_over(each, changes))]
+
+    def for_people() -> None:
+        showing.table(
+            ("FROM", "WHAT", "SOURCE", "REACHES"),
+            [(each["day"], each["sentence"], each["source"], each["reach"]) for each in shown],
+        )
+
+    session.show({"changes": shown}, for_people)
+
+
+def _is_over(change: dict[str, Any], changes: list[dict[str, Any]]) -> bool:
+    """Whether a later row of the same table counts already."""
+    return any(
+        each["in_force"] and each["touches"] == change["touches"] and each["day"] > change["day"] for each in changes
+    )

@@ -134,19 +134,23 @@ def _do(session: Session, request: str, deed: str, body: dict[str, Any]) -> None
 @click.command(cls=Command, examples=("portalctl domains RQ-7K2M-9PQX", "portalctl domains RQ-7K2M-9PQX --check"))
 @click.argument("request")
 @click.option("--check", is_flag=True, help="Have the names looked up again first.")
+@click.option("--leave-out", multiple=True, metavar="NAME", help="Go on without this name; repeatable.")
 @signed_in
-def domains(session: Session, request: str, *, check: bool) -> None:
-    """Show what the DNS says of the names of a draft REQUEST, and which record would permit the certificate.
+def domains(session: Session, request: str, leave_out: tuple[str, ...], *, check: bool) -> None:
+    """Show what is known of the names of a draft REQUEST: whether they are proven, and what the DNS says of them.
 
-    With --check it ends with exit code 3 while a name is not verified.
+    With --leave-out the request goes on without a name; what is known of the others stays.
+    With --check it ends with exit code 3 while a name is not ready.
     """
     found = finding.request(session.api, request)
+    if leave_out:
+        session.api.put("requests", found["id"], "steps", "domains", body={"leave_out": list(leave_out)})
     if check:
         names = drafting.looked_up(session, found)
     else:
         names = session.api.get("requests", found["id"], "steps", "domains")["domains"]
     session.show({"domains": names}, lambda: _told(names))
-    if check and (left := [name for name in names if name["state"] != "verified"]):
+    if check and (left := [name for name in names if not name["ready"]]):
         raise drafting.not_permitted(found, left)
 
 
@@ -155,6 +159,7 @@ def _told(names: list[dict[str, Any]]) -> None:
         click.echo(
             f"{click.style(showing.plain(name['name']), bold=True)}  {showing.toned(showing.plain(name['state']))}"
         )
-        for line in (name["said"], name["next_step"], name["publish"]):
+        control = name["control"]["said"] if name["control"] else ""
+        for line in (control, name["said"], name["next_step"], name["publish"]):
             if line:
                 click.echo(f"  {showing.plain(line)}")

@@ -19,6 +19,9 @@ class Permission(StrEnum):
     REQUEST_MAKE = "request:make"
     REQUEST_APPROVE = "request:approve"
     CERTIFICATE_UPLOAD = "certificate:upload"
+    DOMAIN_READ = "domain:read"  # everybody's in the tenant: a domain is proven for all of it
+    DOMAIN_MANAGE = "domain:manage"
+    PUBLISHING_MANAGE = "publishing:manage"  # where and with which secret proofs are published
     RULES_READ = "rules:read"  # policies, profiles, agreements
     RULES_CHANGE = "rules:change"
     PEOPLE_READ = "people:read"
@@ -36,16 +39,20 @@ class Role(models.TextChoices):
     OPERATOR = "operator", _("Platform operator")
 
 
-_READ_OWN = frozenset({Permission.TENANT_ENTER, Permission.CERTIFICATE_READ, Permission.REQUEST_READ})
+_READ_OWN = frozenset({
+    Permission.TENANT_ENTER, Permission.CERTIFICATE_READ, Permission.REQUEST_READ, Permission.DOMAIN_READ,
+})  # fmt: skip
 _READ = _READ_OWN | {Permission.CERTIFICATE_READ_ALL, Permission.REQUEST_READ_ALL}
 
 GRANTED: dict[Role, frozenset[Permission]] = {
-    Role.SUBSCRIBER: _READ_OWN | {Permission.REQUEST_MAKE, Permission.CERTIFICATE_UPLOAD},
+    Role.SUBSCRIBER: _READ_OWN | {Permission.REQUEST_MAKE, Permission.CERTIFICATE_UPLOAD, Permission.DOMAIN_MANAGE},
     Role.REVIEWER: _READ | {Permission.REQUEST_APPROVE},
     Role.RECOVERY_OFFICER: frozenset({Permission.TENANT_ENTER}),
     Role.ADMINISTRATOR: _READ
     | {
         Permission.CERTIFICATE_UPLOAD,
+        Permission.DOMAIN_MANAGE,
+        Permission.PUBLISHING_MANAGE,
         Permission.RULES_READ,
         Permission.RULES_CHANGE,
         Permission.PEOPLE_READ,

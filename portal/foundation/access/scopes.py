@@ -42,6 +42,16 @@ SCOPES: dict[str, Scope] = {
         Permission.REQUEST_READ_ALL,
         Permission.REQUEST_APPROVE,
     ),
+    "domains:read": _scope(_("See domains and what proves them"), Permission.DOMAIN_READ),
+    "domains:manage": _scope(
+        _("Prove domains and mailboxes, and retire them"), Permission.DOMAIN_READ, Permission.DOMAIN_MANAGE
+    ),
+    "publishing:manage": _scope(
+        _("Set up where proofs are published by themselves, and see the rules"),
+        Permission.DOMAIN_READ,
+        Permission.RULES_READ,
+        Permission.PUBLISHING_MANAGE,
+    ),
     "rules:read": _scope(_("See policies, profiles and agreements"), Permission.RULES_READ),
     "rules:change": _scope(
         _("Change policies, profiles and agreements"), Permission.RULES_READ, Permission.RULES_CHANGE

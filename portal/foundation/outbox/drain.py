@@ -39,7 +39,12 @@ class WorldAway(TryLater):
     """What every errand of this kind needs is away, and nothing was done: it costs the errand none of its tries.
 
     An errand that says so for longer than `LONGEST_ABSENCE` is parked: then somebody has to look.
+    *back_in* is when it will be back, where that is known; nobody looks before.
     """
+
+    def __init__(self, message: str = "", *, back_in: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.back_in = back_in
 
 
 class TenantRests(WorldAway):
@@ -202,7 +207,8 @@ def _wait_for(errand: Errand, away: WorldAway) -> None:
             log.error("errand.gave_up", error=str(away))
             _put_back(errand, away, parked_at=now, away_since=None)
             return
-        wait = LONGEST_WAIT if rests else min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
+        usual = LONGEST_WAIT if rests else min(max((now - since) / 4, FIRST_WAIT), LONGEST_WAIT_AWAY)
+        wait = away.back_in or usual
         log.info("errand.waits", error=str(away), seconds=wait.total_seconds())
         _put_back(errand, away, due_at=now + wait, away_since=since, tries=max(errand.tries - 1, 0))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from portal.foundation.outbox.models import Errand
 
-QUEUES = ("signing", "validation", "messages")
+QUEUES = ("signing", "validation", "publishing", "messages")
 
 _tasks: dict[str, "Task"] = {}
 _vitals: dict[str, list[Callable[[], dict[str, Any]]]] = {}

@@ -8,6 +8,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from structlog import get_logger
 
+from lifecycle.validation.reproving import Days
 from portal.foundation.audit.sealer import seal_everything
 from portal.foundation.outbox.heartbeat import beat, forget_the_dead
 from portal.foundation.outbox.relay import forget_what_is_done, ring_for_what_is_due, wake_everybody
@@ -19,19 +20,20 @@ WAKE_EVERY = 5.0  # seconds between the bells that let idle workers say how they
 
 
 class Command(BaseCommand):
-    help = "Ring for due errands, seal the journal and have it signed and verified, until told to stop."
+    help = "Ring for due errands, seal the journal, promise what each day brings, until told to stop."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         over = Event()
         for wanted in (signal.SIGTERM, signal.SIGINT):
             signal.signal(wanted, lambda *_: over.set())
         refuse_unfenced_role()
-        woken, rounds = 0.0, Rounds()
+        woken, rounds, days = 0.0, Rounds(), Days()
         while not over.wait(1.0):
             try:
                 connection.close_if_unusable_or_obsolete()
                 ring_for_what_is_due()
                 rounds.go(seal_everything())
+                days.go()
                 if time.monotonic() - woken > WAKE_EVERY:
                     woken = time.monotonic()
                     beat("relay", broker=wake_everybody())

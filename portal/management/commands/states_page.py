@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from lifecycle.requests.states import ATTEMPT, LIFE
-from lifecycle.validation.states import LOOK
+from lifecycle.validation.states import CONTROL, LOOK
 from portal.foundation.states import Machine
 
-MACHINES: tuple[Machine[Any, Any], ...] = (LIFE, ATTEMPT, LOOK)
+MACHINES: tuple[Machine[Any, Any], ...] = (LIFE, ATTEMPT, LOOK, CONTROL)
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "states.md"
 
 _HEAD = """\

@@ -9,6 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from lifecycle.validation.resolving import faults_of_resolvers
+from lifecycle.validation.standing_report import faults_told_by
 from lifecycle.wizards.presentation import Chip
 from portal.foundation import clock
 from portal.foundation.outbox.heartbeat import heard_from
@@ -22,6 +24,7 @@ from portal.foundation.token.report import token_reports
 TITLES = {
     "signing": gettext_lazy("Signing"),
     "validation": gettext_lazy("Validation"),
+    "publishing": gettext_lazy("Publishing"),
     "messages": gettext_lazy("Messages"),
     "relay": gettext_lazy("Relay"),
 }
@@ -75,6 +78,7 @@ def service_of(name: str) -> Service:
         status, step = Chip("bad", _("Silent")), _("Start it again and look at the end of its log.")
     elif not all(heartbeat.well for heartbeat in alive):
         status, step = Chip("watch", _("Ailing")), _("What ails it stands below, or in its log.")
+        step = " ".join([*faults_of_resolvers(alive), *faults_told_by(alive)]) or step
     else:
         status = Chip("good", _("Works"))
     return Service(TITLES.get(name, name), status, len(alive), heard[0].at if heard else None, oldest, step)

@@ -8,9 +8,10 @@ from lifecycle.policies.models import Policy
 from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.tenancy.context import acting_for
+from tests.lifecycle.test_limits import public
 from tests.rows import everything
 from tests.web.browsing import Page, Visitor
-from tests.world import begun, filled, issued
+from tests.world import begun, filled, issued, next_policies, prove
 
 pytestmark = pytest.mark.django_db
 
@@ -150,6 +151,72 @@ def test_what_somebody_else_changed_and_one_left_alone_stays(acme, ada):
         rekey = Policy.objects.in_force(profile="desktop-signing", operation="rekey")
         issue = Policy.objects.in_force(profile="desktop-signing", operation="issue")
     assert (rekey.version, rekey.approvals, issue.version, issue.factor) == (2, 1, 2, "email-code")
+
+
+# --- what is asked of names -------------------------------------------------------------------------------------------
+
+SERVERS = "/t/acme/policies/tls-server/"
+
+
+def test_control_and_perspectives_are_switched_on_reviewed_and_told_in_the_history(acme, ada, petra):
+    page = (
+        Visitor(ada)
+        .open(f"{SERVERS}change/")
+        .press("Review the change", **answers(issue__proves_control=True, issue__corroborates=True))
+    )
+    assert "Issue: Domain control" in page.text
+    assert "Issue: Perspectives" in page.text
+    assert "No domain is proven yet: every name has to be" in page.text
+    done = page.press("Save policies")
+    assert "Issue: Domain control: Off On" in done.text
+    with acting_for(acme.pk):
+        first, second = Policy.objects.filter(profile="tls-server", operation="issue").order_by("version")
+    assert (first.proves_control, first.corroborates) == (False, False), "what was saved before stays off"
+    assert (second.proves_control, second.corroborates, second.checks_caa) == (True, True, True)
+    export = done.visitor.open("/t/acme/policies/export.csv").response.content.decode()
+    [row] = [line for line in export.splitlines() if line.startswith("tls-server,issue")]
+    assert row.count(",On") == len(("Domain control", "CAA check", "Perspectives"))
+    draft = begun(petra, acme, profile="tls-server")
+    assert Visitor(petra).open(f"/t/acme/requests/{draft.pk}/subject/").rail[4][0] == "Domain ownership"
+
+
+def test_whoever_switches_control_on_reads_how_much_is_proven(acme, ada, petra):
+    prove(acme, "acme.example", by=petra)
+    page = Visitor(ada).open(f"{SERVERS}change/").press("Review the change", **answers(issue__proves_control=True))
+    assert "1 domain is proven; names that it does not cover have to be proven" in page.text
+
+
+def test_switching_it_off_says_what_is_given_up(acme, ada):
+    next_policies(acme, proves_control=True, corroborates=True)
+    page = (
+        Visitor(ada)
+        .open(f"{SERVERS}change/")
+        .press("Review the change", **answers(issue__proves_control=False, issue__corroborates=False))
+    )
+    assert "Whoever may ask is given a certificate for any name, theirs or not." in page.text
+    assert "What one network sees is believed" in page.text
+    assert "(BR 3.2.2.4, S/MIME BR 3.2.2)" in page.text, "the rules of public trust are advice for private ones"
+
+
+def test_perspectives_that_would_look_at_nothing_are_refused(owner, acme, ada):
+    page = Visitor(ada).open(f"{SERVERS}change/")
+    before = everything(owner)
+    refused = page.press("Review the change", **answers(issue__checks_caa=False, issue__corroborates=True))
+    assert refused.status == 422
+    assert "nothing that perspectives could see" in " ".join(refused.complaints)
+    assert everything(owner) == before
+
+
+def test_public_trust_shows_all_three_with_a_lock(owner, acme, ada):
+    public(acme)
+    page = Visitor(ada).open(f"{SERVERS}change/")
+    names = ("proves_control", "checks_caa", "corroborates")
+    assert not {f"issue-{name}" for name in names} & set(page.fields())
+    done = saved(page, **answers(issue__approvals="1"))
+    assert done.status == 200
+    with acting_for(acme.pk):
+        policy = Policy.objects.in_force(profile="tls-server", operation="issue")
+    assert all(getattr(policy, name) for name in names)
 
 
 # --- bad input --------------------------------------------------------------------------------------------------------

@@ -24,13 +24,19 @@ TLS = Subject(
     today=TODAY,
 )
 PRIVATE = replace(TLS, trust="private")
-SOUND = Asks(enabled=True, agreement="subscriber", checks_caa=True)
+NAMELESS = replace(TLS, names=())
+NAMES_ASKED = ("proves_control", "checks_caa", "corroborates")
+SOUND = Asks(enabled=True, agreement="subscriber", proves_control=True, checks_caa=True, corroborates=True)
 REVOKE = Asks(enabled=True)
 
 # slug: operation, what is wrong, with which subject, refused for private trust as well
 BROKEN = {
     "caa-asked": ("issue", replace(SOUND, checks_caa=False), TLS, False),
-    "caa-has-names": ("issue", SOUND, replace(TLS, names=()), True),
+    "caa-has-names": ("issue", Asks(enabled=True, agreement="subscriber", checks_caa=True), NAMELESS, True),
+    "control-asked": ("issue", replace(SOUND, proves_control=False), TLS, False),
+    "control-has-names": ("issue", Asks(enabled=True, agreement="subscriber", proves_control=True), NAMELESS, True),
+    "perspectives-asked": ("issue", replace(SOUND, corroborates=False), TLS, False),
+    "perspectives-look": ("issue", Asks(enabled=True, agreement="subscriber", corroborates=True), NAMELESS, True),
     "revocation-open": ("revoke", Asks(), TLS, False),
     "revocation-swift": ("revoke", replace(REVOKE, approvals=1), TLS, False),
     "server-key-kept": ("recover", REVOKE, replace(TLS, archives_keys=True), False),
@@ -89,11 +95,28 @@ def test_a_profile_without_purposes_may_serve_tls():
 
 
 def test_what_public_trust_settles_has_no_switch():
-    assert settled("issue", TLS) == {"checks_caa": True}
+    assert settled("issue", TLS) == dict.fromkeys(NAMES_ASKED, True)
+    assert settled("issue", replace(TLS, trust="public-smime", names=("email",))) == dict.fromkeys(NAMES_ASKED, True)
+    assert settled("issue", NAMELESS) == dict.fromkeys(NAMES_ASKED, False)
     assert settled("issue", PRIVATE) == {}
-    assert settled("revoke", TLS) == {"checks_caa": False, "enabled": True}
-    assert settled("recover", replace(TLS, archives_keys=True)) == {"checks_caa": False, "enabled": False}
-    assert settled("recover", PRIVATE) == {"checks_caa": False, "enabled": False}
+    never = dict.fromkeys(NAMES_ASKED, False)
+    assert settled("revoke", TLS) == {**never, "enabled": True}
+    assert settled("recover", replace(TLS, archives_keys=True)) == {**never, "enabled": False}
+    assert settled("recover", PRIVATE) == {**never, "enabled": False}
+
+
+def test_perspectives_are_no_matter_where_nothing_is_looked_at():
+    """Private trust: who neither proves control nor looks at CAA records is told that, and not a third thing."""
+    blind = Asks(enabled=True, agreement="subscriber")
+    assert said("issue", blind, PRIVATE) == {"control-asked": False, "caa-asked": False}
+    for sighted in (replace(blind, proves_control=True), replace(blind, checks_caa=True)):
+        assert said("issue", sighted, PRIVATE)["perspectives-asked"] is False
+
+
+def test_what_is_asked_of_names_is_asked_only_where_certificates_are_made():
+    for toggle, rule in (("proves_control", "control-has-names"), ("checks_caa", "caa-has-names")):
+        assert said("revoke", replace(REVOKE, **{toggle: True}), TLS) == {rule: True}
+    assert said("revoke", replace(REVOKE, corroborates=True), PRIVATE) == {"perspectives-look": True}
 
 
 def test_the_bounds_on_the_page_are_those_of_the_factor():
@@ -120,6 +143,10 @@ def test_the_bounds_on_the_page_are_those_of_the_factor():
         ("factor_settings.digits", 8, 6, True),
         ("factor_settings.tries", 3, 10, True),
         ("checks_caa", True, False, True),
+        ("proves_control", True, False, True),
+        ("proves_control", False, True, False),
+        ("corroborates", True, False, True),
+        ("corroborates", False, True, False),
         ("agreement", "subscriber", "other", False),
         ("enabled", True, False, False),
     ],

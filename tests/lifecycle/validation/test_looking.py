@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from lifecycle.requests.looks import FORBIDDING
 from lifecycle.validation import evidence, looking, services, tasks
-from lifecycle.validation.caa import Answer, LookupFailed, Reason, Record, climb, permits
+from lifecycle.validation.caa import Answer, LookupFailed, Reason, Record, Terms, climb, permits
 from lifecycle.validation.models import CaaCheck
 from lifecycle.validation.resolver import MOST_RECORDS
 from lifecycle.validation.selectors import FRESH, PAUSE, is_fresh, newest, state_of
@@ -20,16 +21,18 @@ from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.drain import run
 from portal.foundation.outbox.models import Errand
 from portal.foundation.tenancy.context import acting_for, current_unit
+from tests.fakes.zone import Unforgiving
 from tests.world import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OURS = ["ca.acme.example"]
+OURS = Terms(("ca.acme.example",))
+OTHERS = Terms(("ca.other.example",))
 PERMITS = (Record(0, "issue", b"ca.acme.example"),)
 FORBIDS = (Record(0, "issue", b"ca.elsewhere.example"),)
 
 
-class Zone:
+class Zone(Unforgiving):
     """The DNS as a table: what is not in it has no records.  Notes that nobody asks inside a unit of work."""
 
     def __init__(self, said=()):
@@ -50,9 +53,9 @@ def failing(name, reason=Reason.TIMED_OUT):
     return LookupFailed(reason, name, "a detail", "127.0.0.1:53")
 
 
-def ask(tenant, person, *names, identities=OURS):
+def ask(tenant, person, *names, terms=OURS):
     with acting_for(tenant.pk, person=person.pk):
-        return services.ask(names, identities, by=person.pk, about="RQ-TEST")
+        return services.ask(dict.fromkeys(names, terms), by=person.pk, about="RQ-TEST")
 
 
 def promised():
@@ -91,7 +94,7 @@ def told_in_journal(tenant):
 @pytest.mark.rule("0.R25")
 def test_a_name_that_nobody_looked_at_is_unverified(acme, petra):
     with acting_for(acme.pk, person=petra.pk):
-        assert newest(["www.demo.test"], OURS) == {}
+        assert newest({"www.demo.test": OURS}) == {}
         assert state_of(None, clock.now()) == UNVERIFIED
 
 
@@ -145,12 +148,12 @@ def test_a_failed_name_can_be_tried_again_and_the_newest_look_counts(acme, petra
     work(Zone())
     with acting_for(acme.pk):
         assert CaaCheck.objects.get(pk=failed.pk).state == CaaState.FAILED
-        assert newest(["www.demo.test"], OURS)["www.demo.test"].state == CaaState.VERIFIED
+        assert newest({"www.demo.test": OURS})["www.demo.test"].state == CaaState.VERIFIED
 
     with clock.frozen(again.asked_at + timedelta(seconds=1)), acting_for(acme.pk):
-        looks, _new = looking.opened(["www.demo.test"], OURS, by="test", about="")
+        looks, _new = looking.opened({"www.demo.test": OURS}, by="test", about="")
     with acting_for(acme.pk):
-        assert newest(["www.demo.test"], OURS)["www.demo.test"].pk == looks[0].pk
+        assert newest({"www.demo.test": OURS})["www.demo.test"].pk == looks[0].pk
         assert not is_fresh(looks[0], clock.now())
 
 
@@ -178,7 +181,7 @@ def test_a_name_whose_look_failed_is_left_alone_for_a_while_and_others_are_not(a
 
     assert everything(owner) == before
     assert [look.state for look in ask(acme, petra, "www.demo.test", "api.demo.test")] == ["failed", "verifying"]
-    [other] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
+    [other] = ask(acme, petra, "www.demo.test", terms=OTHERS)
     assert other.state == CaaState.VERIFYING
 
 
@@ -203,7 +206,7 @@ def test_two_people_who_verify_at_the_same_moment_share_a_look(acme, petra, dan)
         try:
             with acting_for(acme.pk, person=person.pk):
                 gate.wait()
-                return services.ask(["www.demo.test"], OURS, by=person.pk, about="RQ-TEST")[0].pk
+                return services.ask({"www.demo.test": OURS}, by=person.pk, about="RQ-TEST")[0].pk
         finally:
             connection.close()
 
@@ -217,9 +220,9 @@ def test_what_permits_one_authority_proves_nothing_for_another(acme, petra):
     ask(acme, petra, "www.demo.test")
     work(Zone({"www.demo.test": PERMITS}))
     with acting_for(acme.pk):
-        assert newest(["www.demo.test"], ["ca.other.example"]) == {}
-        assert set(newest(["www.demo.test"], ["CA.Acme.Example."])) == {"www.demo.test"}
-    [other] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
+        assert newest({"www.demo.test": OTHERS}) == {}
+        assert set(newest({"www.demo.test": Terms(("CA.Acme.Example.",))})) == {"www.demo.test"}
+    [other] = ask(acme, petra, "www.demo.test", terms=OTHERS)
     work(Zone({"www.demo.test": PERMITS}))
     with acting_for(acme.pk):
         assert CaaCheck.objects.get(pk=other.pk).state == CaaState.FAILED
@@ -227,10 +230,10 @@ def test_what_permits_one_authority_proves_nothing_for_another(acme, petra):
 
 def test_two_authorities_that_ask_at_the_same_time_have_a_look_each(acme, petra):
     [first] = ask(acme, petra, "www.demo.test")
-    [second] = ask(acme, petra, "www.demo.test", identities=["ca.other.example"])
-    assert (first.identities, second.identities) == (OURS, ["ca.other.example"])
+    [second] = ask(acme, petra, "www.demo.test", terms=OTHERS)
+    assert (first.terms, second.terms) == (OURS.spelled(), OTHERS.spelled())
     assert ask(acme, petra, "www.demo.test")[0].pk == first.pk
-    assert ask(acme, petra, "www.demo.test", identities=["ca.other.example"])[0].pk == second.pk
+    assert ask(acme, petra, "www.demo.test", terms=OTHERS)[0].pk == second.pk
     work(Zone({"www.demo.test": PERMITS}))
     with acting_for(acme.pk):
         states = [CaaCheck.objects.get(pk=look.pk).state for look in (first, second)]
@@ -241,7 +244,7 @@ def test_another_tenant_sees_nothing_and_looks_for_itself(acme, globex, petra, h
     ask(acme, petra, "www.demo.test")
     work(Zone())
     with acting_for(globex.pk, person=hank.pk):
-        assert newest(["www.demo.test"], OURS) == {}
+        assert newest({"www.demo.test": OURS}) == {}
     assert told_in_journal(globex) == []
 
 
@@ -262,7 +265,7 @@ def test_a_look_that_is_stored_while_somebody_reads_counts_for_them(acme, petra)
     with acting_for(acme.pk), ThreadPoolExecutor(1) as others:
         before = clock.now()
         others.submit(_work_and_close).result()
-        row = newest(["www.demo.test"], OURS)["www.demo.test"]
+        row = newest({"www.demo.test": OURS})["www.demo.test"]
         assert row.checked_at > before
         assert state_of(row, clock.now()) == CaaState.VERIFIED
 
@@ -364,7 +367,7 @@ def test_looking_at_once_answers_all_and_takes_over_what_is_under_way(acme, petr
     [under_way] = ask(acme, petra, "www.demo.test")
     with serving("validation"):
         looks = looking.check_now(
-            acme.pk, ["shop.demo.test", "www.demo.test"], OURS, by="worker", about="RQ-TEST",
+            acme.pk, dict.fromkeys(["shop.demo.test", "www.demo.test"], OURS), by="worker", about="RQ-TEST",
             resolver=Zone({"shop.demo.test": FORBIDS}),
         )  # fmt: skip
     assert [(look.name, look.state) for look in looks] == [
@@ -373,7 +376,7 @@ def test_looking_at_once_answers_all_and_takes_over_what_is_under_way(acme, petr
     ]
     assert looks[1].pk == under_way.pk
     with serving("validation"):
-        [newer] = looking.check_now(acme.pk, ["www.demo.test"], OURS, by="worker", about="", resolver=Zone())
+        [newer] = looking.check_now(acme.pk, {"www.demo.test": OURS}, by="worker", about="", resolver=Zone())
     assert newer.pk != under_way.pk
 
 
@@ -414,6 +417,15 @@ def test_whatever_a_stranger_writes_into_the_dns_is_kept_as_plain_text_and_permi
     assert all(line.isprintable() and len(line) < 1000 for line in lines)
 
 
+PROVEN = Terms(("ca.acme.example",), account="acct:acme@portal.example", methods=("ca-tbr-7",))
+NOT_FOUND_OUT = {
+    Reason.TIMED_OUT, Reason.UNREACHABLE, Reason.SERVER_FAILED, Reason.BOGUS, Reason.REFUSED, Reason.BAD_ANSWER,
+    Reason.ALIAS_LOOP, Reason.TOO_MUCH, Reason.NOT_A_NAME,
+}  # fmt: skip
+ELSEWHERE = {Reason.EXCUSED, Reason.NOT_CORROBORATED, Reason.TOO_FEW_PERSPECTIVES}
+"""What needs more than a table of records: a resolver that forgives, and perspectives."""
+
+
 def test_every_reason_has_words_and_the_words_name_only_what_is_known(acme, petra):
     assert set(WORDS) == set(Reason)
     long = (
@@ -428,21 +440,33 @@ def test_every_reason_has_words_and_the_words_name_only_what_is_known(acme, petr
         "nobody.demo.test": (Record(0, "issue", b";"),),
         "typo.demo.test": (Record(0, "issue", b"ca.acme.example."),),
         "critical.demo.test": (Record(128, "future", b"x"),),
-        **{f"{reason}.demo.test": failing(f"{reason}.demo.test", reason) for reason in list(Reason)[7:]},
+        "account.demo.test": (Record(0, "issue", b"ca.acme.example; accounturi=acct:globex@portal.example"),),
+        "method.demo.test": (Record(0, "issue", b"ca.acme.example; validationmethods=ca-tbr-18"),),
+        "twice.demo.test": (Record(0, "issue", b"ca.acme.example; accounturi=a:b; accounturi=a:b"),),
+        **{f"{reason}.demo.test": failing(f"{reason}.demo.test", reason) for reason in NOT_FOUND_OUT},
     }
-    ask(acme, petra, *said)
+    ask(acme, petra, *said, terms=PROVEN)
+    said["unproven.demo.test"] = said["method.demo.test"]
+    ask(acme, petra, "unproven.demo.test")
     work(Zone(said))
     found = rows(acme)
-    assert {row.reason for row in found.values()} == set(Reason)
+    assert {row.reason for row in found.values()} == set(Reason) - ELSEWHERE
     for name, row in found.items():
+        if row.reason not in NOT_FOUND_OUT:
+            again = permits(evidence.seen(name, row.evidence), Terms.from_json(row.terms))
+            assert (again.reason, again.clause) == (row.reason, row.evidence["clause"])
         words = told(row)
         assert name in words.sentence or row.reason == Reason.UNREACHABLE or row.reason in {
             Reason.NOT_RESTRICTED, Reason.MALFORMED,
         }, words  # fmt: skip
         assert bool(words.next_step) == (row.state == CaaState.FAILED)
         assert "{" not in words.sentence + words.next_step
+        assert bool(words.publish) == (row.reason in FORBIDDING - {Reason.UNKNOWN_CRITICAL})
     assert "ca0.example, ca1.example" in told(found["others.demo.test"]).sentence
     assert "95 others" in told(found["others.demo.test"]).sentence
+    narrow = 'method.demo.test. CAA 0 issue "ca.acme.example; validationmethods=ca-tbr-7"'
+    assert told(found["method.demo.test"]).publish == narrow
+    assert told(found["unproven.demo.test"]).publish == 'unproven.demo.test. CAA 0 issue "ca.acme.example"'
     assert told(found["nobody.demo.test"]).publish == 'nobody.demo.test. CAA 0 issue "ca.acme.example"'
     assert told(found["critical.demo.test"]).publish == ""
     assert told(found["permitted.demo.test"]).publish == ""

@@ -4,15 +4,19 @@ import threading
 import time
 
 import dns.flags
+import dns.rdatatype
 import pytest
 
 from lifecycle.validation import resolver as module
-from lifecycle.validation.caa import LookupFailed, Reason, permits, relevant_set
-from lifecycle.validation.resolver import MOST_BYTES, MOST_RECORDS, DnsResolver
+from lifecycle.validation.caa import LookupFailed, Reason, Terms, permits, relevant_set
+from lifecycle.validation.questions import Asked
+from lifecycle.validation.resolver import FORGETS, MOST_BYTES, MOST_RECORDS, DnsResolver, Records
 from tests.fakes.faulty_dns import code, faulty, made, nobody_listens, pause, saying, silence
 
-US = ("ca.portal.example",)
+US = Terms(("ca.portal.example",))
 OURS = '@ CAA 0 issue "ca.portal.example"'
+
+DNSSEC_BOGUS, SIGNATURE_EXPIRED, NO_REACHABLE_AUTHORITY, NETWORK_ERROR = 6, 7, 22, 23  # RFC 8914 4
 
 
 def ask(fault, name="www.test", **wish):
@@ -82,6 +86,10 @@ def over(count, size=0):
 FAULTS = {
     "silence": (silence, Reason.TIMED_OUT),
     "SERVFAIL": (code("SERVFAIL"), Reason.SERVER_FAILED),
+    "SERVFAIL, no authority": (code("SERVFAIL", NO_REACHABLE_AUTHORITY), Reason.SERVER_FAILED),
+    "SERVFAIL, bogus": (code("SERVFAIL", DNSSEC_BOGUS), Reason.BOGUS),
+    "SERVFAIL, expired": (code("SERVFAIL", SIGNATURE_EXPIRED, NO_REACHABLE_AUTHORITY), Reason.BOGUS),
+    "SERVFAIL, the resolver's own": (code("SERVFAIL", NETWORK_ERROR), Reason.SERVER_FAILED),
     "REFUSED": (code("REFUSED"), Reason.REFUSED),
     "FORMERR": (code("FORMERR"), Reason.BAD_ANSWER),
     "NOTIMP": (code("NOTIMP"), Reason.BAD_ANSWER),
@@ -108,7 +116,8 @@ def test_a_fault_is_a_failure_and_never_a_set_of_records(fault):
     failure, asked = ask(made_by, patience=1.2)
     assert isinstance(failure, LookupFailed), failure
     assert failure.reason == reason
-    assert {name for name, _tcp in asked} <= {"www.test"}  # nobody climbed past what could not be seen
+    # nobody climbed past what could not be seen, and of the root it was asked no more than whether it is signed
+    assert {name for name, _tcp in asked} <= {"www.test", "."}
 
 
 def test_nobody_listens():
@@ -161,7 +170,7 @@ def test_a_server_that_is_away_leaves_the_question_to_the_next_one():
 def test_no_is_an_answer_and_the_next_server_is_not_asked_for_a_better_one(said):
     with faulty(code(said)) as first, faulty(saying(OURS)) as second, pytest.raises(LookupFailed):
         relevant_set("www.test", DnsResolver([first.server, second.server]))
-    assert second.asked == []
+    assert second.asked == []  # nor whether it would have forgiven the first
 
 
 def test_an_error_below_a_set_that_permits_is_fatal_and_one_above_it_is_not_met():
@@ -176,7 +185,7 @@ def test_an_error_below_a_set_that_permits_is_fatal_and_one_above_it_is_not_met(
 
     failure, asked = ask(failing_at("a.b.test"), "a.b.test")
     assert (failure.reason, failure.asked, [name for name, _tcp in asked]) == (
-        Reason.SERVER_FAILED, "a.b.test", ["a.b.test"],
+        Reason.SERVER_FAILED, "a.b.test", ["a.b.test", "."],
     )  # fmt: skip
     found, asked = ask(failing_at("test"), "a.b.test")
     assert found.found_at == "b.test"
@@ -222,3 +231,101 @@ def test_one_resolver_serves_many_threads():
         for thread in threads:
             thread.join()
     assert sorted(found.found_at for found in results) == sorted(f"w{n}.test" for n in range(20))
+
+
+# --- records and addresses ---------------------------------------------------------------------------------------
+
+
+def soon():
+    return time.monotonic() + 5
+
+
+def test_the_strings_of_a_text_record_are_one_and_records_stay_apart():
+    with faulty(saying('@ TXT "one " "half"', '@ TXT "and\\255 another"', flags=dns.flags.RA | dns.flags.AD)) as server:
+        found = DnsResolver([server.server]).records("_proof.www.test", Asked.TXT, soon())
+    assert found == Records(
+        "_proof.www.test", (b"one half", b"and\xff another"), 60, str(server.server), authentic=True
+    )  # fmt: skip
+
+
+def test_an_alias_is_followed_to_its_text_and_is_itself_the_answer_when_it_is_asked_for():
+    said = saying("_proof.test. CNAME Far.Test.", 'far.test. TXT "here"')
+    with faulty(said) as server:
+        resolver = DnsResolver([server.server])
+        text, alias = (resolver.records("_proof.test", kind, soon()) for kind in (Asked.TXT, Asked.CNAME))
+    assert (text.owner, text.values) == ("far.test", (b"here",))
+    assert (alias.owner, alias.values) == ("_proof.test", (b"far.test",))
+    assert not text.authentic
+
+
+def test_a_name_has_all_its_addresses_or_none_that_anybody_may_use():
+    def both(question, tcp):
+        kind = dns.rdatatype.to_text(question.question[0].rdtype)
+        said = {"A": ("@ A 192.0.2.1", "@ A 127.0.0.1"), "AAAA": ("@ AAAA 2001:db8::1",)}[kind]
+        return saying(*said)(question, tcp)
+
+    def only_four(question, tcp):
+        return (both if question.question[0].rdtype == dns.rdatatype.A else code("SERVFAIL"))(question, tcp)
+
+    with faulty(both) as server:
+        assert DnsResolver([server.server]).addresses("www.test", soon()) == ("192.0.2.1", "127.0.0.1", "2001:db8::1")
+    with faulty(saying()) as server:
+        assert DnsResolver([server.server]).addresses("www.test", soon()) == ()
+    with faulty(only_four) as server, pytest.raises(LookupFailed):
+        DnsResolver([server.server]).addresses("www.test", soon())
+
+
+@pytest.mark.parametrize("fault", [each for each in FAULTS if each not in {"a tag outside the alphabet", "64 kB"}])
+@pytest.mark.parametrize("kind", [Asked.TXT, Asked.CNAME])
+def test_a_fault_is_no_set_of_other_records_either(fault, kind):
+    made_by, _reason = FAULTS[fault]
+    with faulty(made_by) as server:
+        try:
+            found = DnsResolver([server.server]).records("www.test", kind, time.monotonic() + 1.2)
+        except LookupFailed:
+            return
+    of_itself = kind == Asked.CNAME and fault in {"an alias of itself", "a circle"}  # no fault of one who asks for it
+    assert of_itself or not found.values
+
+
+def test_no_more_text_is_read_than_caa_records_are():
+    many = saying(*[f'@ TXT "{number} {"x" * 200}"' for number in range(90)])
+    with faulty(many) as server, pytest.raises(LookupFailed) as failed:
+        DnsResolver([server.server]).records("www.test", Asked.TXT, soon())
+    assert failed.value.reason == Reason.TOO_MUCH
+
+
+# --- what is forgiven (BR 3.2.2.8); a zone's own proofs are in tests/real/test_dnssec.py --------------------------
+
+
+def forgiven(failure_of, **said):
+    """Tell whether a failure of `www.test` is forgiven by a resolver that says of itself what is *said*."""
+
+    def fault(question, tcp):
+        name = question.question[0].name.to_text()
+        if name == "." and said.get("root"):
+            return saying(". SOA ns. a. 1 1 1 1 1", flags=dns.flags.RA | dns.flags.AD)(question, tcp)
+        return failure_of(question, tcp)
+
+    with faulty(fault) as server:
+        resolver = DnsResolver([server.server])
+        with pytest.raises(LookupFailed) as failed:
+            resolver.caa("www.test", soon())
+        return resolver.forgives(failed.value, soon())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=list(FAULTS))
+@pytest.mark.parametrize("root", [True, False])
+def test_no_failure_is_forgiven_without_the_proof_that_the_zone_is_unsigned(fault, root):
+    made_by, _reason = FAULTS[fault]
+    if made_by is not silence:  # it is a failure of nobody's, and there is nothing to ask about it
+        assert not forgiven(made_by, root=root)
+
+
+def test_what_our_own_time_ran_out_for_is_not_forgiven():
+    failure = LookupFailed(Reason.SERVER_FAILED, "www.test", resolver="127.0.0.1:1")
+    resolver = DnsResolver([nobody_listens()])
+    with pytest.raises(LookupFailed) as again:
+        resolver.caa_again(failure, time.monotonic() + FORGETS - 0.1)
+    assert again.value.ours
+    assert not resolver.forgives(again.value, soon())
