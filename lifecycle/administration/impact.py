@@ -16,7 +16,6 @@ from lifecycle.certificates.selectors import Wanted, inventory
 from lifecycle.requests.models import CertificateRequest
 from lifecycle.requests.states import UNDER_WAY, State
 from lifecycle.validation.models import Domain
-from lifecycle.validation.models import Domain
 from portal.foundation.access.models import Membership
 from portal.foundation.access.permissions import Permission, roles_with
 
@@ -108,7 +107,7 @@ def of_operation(profile: str, operation: str, *, switched_off: bool) -> list[Re
 
 def of_control() -> Reached:
     """What is proven already, for whoever wants control proven from now on."""
-    proven = Domain.objects.filter(proved_at__isnull=False, retired_at=None)[: MANY + 1].count()
+    proven, word = counted(Domain.objects.filter(proved_at__isnull=False, retired_at=None))
     if not proven:
         return Reached(_("No domain is proven yet: every name has to be, before a request with it can be submitted."))
     said = ngettext(
@@ -116,7 +115,7 @@ def of_control() -> Reached:
         "{count} domains are proven; names that they do not cover have to be proven before they are asked for.",
         proven,
     )
-    return Reached(said.format(count=_("more than {many}").format(many=MANY) if proven > MANY else proven))
+    return Reached(said.format(count=word))
 
 
 def makers() -> int:

@@ -6,9 +6,11 @@ only versions of profiles that allow more than the new limit are looked at, and 
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -17,7 +19,11 @@ from lifecycle.administration.rules_by_date import Change, Touches
 from lifecycle.authorities.models import CertificateProfile, Trust
 from lifecycle.certificates.models import Certificate, Revocation
 from lifecycle.policies import selectors
+from lifecycle.validation import reuse
+from lifecycle.validation.methods import METHODS, Method
 from lifecycle.validation.models import Domain
+from lifecycle.validation.proofs import PUBLIC_TLS
+from lifecycle.wizards.domain_ledger.filters import with_newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +88,33 @@ def _versions_beyond(change: Change) -> list[UUID]:
 
 
 def _ending_at(change: Change) -> QuerySet[Domain]:
-    """Domains whose proof would have counted beyond that day and, by the shorter limit, does not."""
-    return Domain.objects.filter(
-        retired_at=None,
-        proved_at__gt=change.begins - timedelta(days=change.before or change.after),
-        proved_at__lte=change.begins - timedelta(days=change.after),
+    """Domains whose proof would have counted beyond that day and, by the shorter limit, does not.
+
+    A method with a shorter limit of its own, or one that is for mailboxes, is not touched.
+    """
+    cut = [_cut(method, change) for method in METHODS.values() if _is_cut(method, change)]
+    return with_newest(Domain.objects.filter(retired_at=None)).filter(reduce(or_, cut, Q(pk__in=[])))
+
+
+def _is_cut(method: Method, change: Change) -> bool:
+    before, after = _limits(method, change)
+    return after < before and (method.until is None or method.until > change.day)
+
+
+def _cut(method: Method, change: Change) -> Q:
+    before, after = _limits(method, change)
+    return Q(
+        proof_method=method.slug,
+        proof_at__gt=change.begins - timedelta(days=before),
+        proof_at__lte=change.begins - timedelta(days=after),
     )
+
+
+def _limits(method: Method, change: Change) -> tuple[int, int]:
+    """For how many days a proof by *method* counts before that day, and from it on."""
+    table = reuse.table_for(method, PUBLIC_TLS)
+    before = [period.days for period in table if period.since < change.day][-1]
+    return before, [period.days for period in table if period.since <= change.day][-1]
 
 
 def _corroborated(profiles: list[CertificateProfile]) -> list[CertificateProfile]:

@@ -4,6 +4,7 @@ The link is signed and names the row and its nonce, which is new for each attemp
 """
 
 from datetime import timedelta
+from math import ceil
 from uuid import UUID
 
 from django.conf import settings
@@ -45,10 +46,14 @@ _DAY = timedelta(days=1)
 
 def judge_pace(domain: Domain, address: str) -> None:
     """Raise `TooManyMails` where another one would be more than strangers have to bear."""
-    recent = DomainControl.objects.filter(asked_at__gt=clock.now() - _DAY).exclude(sent_to="")
+    now = clock.now()
+    recent = DomainControl.objects.filter(asked_at__gt=now - _DAY).exclude(sent_to="")
     for about in (Q(domain=domain), Q(sent_to=address)):
-        if recent.filter(about).count() >= MOST_A_DAY:
-            raise TooManyMails(most=MOST_A_DAY, name=domain.name if about == Q(domain=domain) else address)
+        newest = recent.filter(about).order_by("-asked_at").values_list("asked_at", flat=True)[:MOST_A_DAY]
+        if len(newest) == MOST_A_DAY:
+            seconds = max(1, ceil((newest[MOST_A_DAY - 1] + _DAY - now).total_seconds()))
+            name = domain.name if about == Q(domain=domain) else address
+            raise TooManyMails(most=MOST_A_DAY, name=name, seconds=seconds)
 
 
 @errand(queue="validation", rests=True)

@@ -142,6 +142,10 @@ WORDS: dict[str, Words] = {
         _("We see the proof, and too few of the remote perspectives do: {dissenting}"),
         _("This often passes once every name server has it: look again in a few minutes."),
     ),
+    "too-few-perspectives": Words(
+        _("We see the proof, and too few remote perspectives could be asked for today's rules."),
+        _("This is not a fault of your domain: the operator has to set up more of them. Tell the operator."),
+    ),
     "too-late": Words(_("The value's time ran out before it was seen."), _("Begin anew, with a new value.")),
     "begun-anew": Words(_("A new attempt took its place.")),
     "retired": Words(_("The domain was retired.")),

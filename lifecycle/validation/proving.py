@@ -17,7 +17,7 @@ from lifecycle.validation.attempts import OPEN, ROBOT, advance, give_up
 from lifecycle.validation.methods import METHODS, SEEN, Finding, Method, day_of
 from lifecycle.validation.models import ControlLook, Domain, DomainControl
 from lifecycle.validation.observing import Verdict, Views
-from lifecycle.validation.perspectives.quorum import Quorum
+from lifecycle.validation.perspectives.quorum import Outcome, Quorum
 from lifecycle.validation.publishing import promises
 from lifecycle.validation.publishing.outcomes import fell_back
 from lifecycle.validation.questions import Observation, Question
@@ -137,6 +137,8 @@ def begun(pk: UUID) -> DomainControl | None:
         if by_mail:  # nobody followed the link: there is nothing to look for
             return None
         advance(control, ControlEvent.LOOK)
+        name = control.domain.name
+        record(actor=ROBOT, code="control:look", subject=control.pk, domain=control.domain.pk, name=name)
     return control
 
 
@@ -176,7 +178,7 @@ def decide(control: DomainControl, sight: Sight, *, needs: bool) -> None:
     now = clock.now()
     reason, proves = sight.finding.reason, sight.finding.seen
     if proves and needs and sight.quorum is not None and not sight.corroborated:
-        reason, proves = "not-corroborated", False
+        reason, proves = _objection(sight.quorum), False
     insert(ControlLook(control=control, at=now, reason=reason, evidence=dict(sight.evidence)))
     facts = {"domain": control.domain.pk, "name": control.domain.name, "method": control.method}
     if not proves:
@@ -195,6 +197,12 @@ def decide(control: DomainControl, sight: Sight, *, needs: bool) -> None:
     if control.automatic and not METHODS[control.method].stays:
         promises.withdraw(control)  # nobody has to see it any more
     record(actor=ROBOT, code="control:prove", subject=control.pk, corroborated=sight.corroborated, **facts)
+
+
+def _objection(quorum: Quorum) -> str:
+    """Why what we saw is no proof: others saw something else, or there are too few whom one could ask."""
+    too_few = quorum.reason == Outcome.TOO_FEW_ASKED or not quorum.dissenting
+    return "too-few-perspectives" if too_few else "not-corroborated"
 
 
 def _look_later(control: DomainControl, promised: Errand) -> None:

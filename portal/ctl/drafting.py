@@ -152,13 +152,21 @@ def looked_up(session: Session, detail: Detail) -> list[Detail]:
     return list(domains)
 
 
+def ways_to_prove(name: Detail) -> list[str]:
+    """The commands of which one would prove a name that is not proven."""
+    control = name["control"]
+    if control is None or control["proven"]:
+        return []
+    commands = [f"portalctl domain prove {way['domain']}" for way in control["ways"]]
+    return [f"{'Or' if nth else 'Prove it'}: {command}" for nth, command in enumerate(commands)]
+
+
 def not_permitted(detail: Detail, left: list[Detail]) -> Failure:
     """Every name that stands in the way, with what would prove it, or the record that would permit it."""
     lines = []
     for name in left:
         if name["control"] and not name["control"]["proven"]:
-            ways = ", or ".join(way["domain"] for way in name["control"]["ways"])
-            lines.append(f"{name['name']}: {name['control']['said']} Prove {ways}.")
+            lines += [f"{name['name']}: {name['control']['said']}", *ways_to_prove(name)]
             continue
         lines.append(f"{name['name']}: {name['said']} {name['next_step']}".rstrip())
         if name["publish"]:

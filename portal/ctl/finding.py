@@ -62,12 +62,20 @@ def domain(api: "Api", word: str) -> dict[str, Any]:
     """The domain or mailbox that *word* means, in full."""
     if _is_id(word):
         return dict(api.get("domains", word.casefold()))
-    name = word.casefold().rstrip(".")
+    name = _in_the_dns(word.casefold().removeprefix("*.").rstrip("."))
     pages = api.pages("domains", name=name[:255], limit=_MOST)
     found = next((row for page in pages for row in page["results"] if row["name"] == name), None)
     if found is None:
         raise Failure(Outcome.NOT_FOUND, f"“{word}” is not among your domains.", f"Add it: portalctl domain add {word}")
     return dict(api.get("domains", found["id"]))
+
+
+def _in_the_dns(name: str) -> str:
+    """A name as the portal keeps it: A-labels, where this machine can tell them."""
+    try:
+        return name if "@" in name else name.encode("idna").decode()
+    except UnicodeError:
+        return name
 
 
 def _is_meant(row: dict[str, Any], word: str) -> bool:

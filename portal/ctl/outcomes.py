@@ -33,8 +33,8 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.REFUSED: "A rule forbids it, or something sent is wrong; the message says which.",
     Outcome.NOT_FOUND: "There is no such thing, or it is somebody else's.",
     Outcome.NOT_ALLOWED: "Not signed in, the token is over, or neither it nor its person may do this.",
-    Outcome.FAILED: "What was waited for failed: no certificate (failed, rejected, withdrawn), a broken journal.",
-    Outcome.TIMED_OUT: "The wait was longer than --timeout; the request goes on by itself.",
+    Outcome.FAILED: "What was waited for failed: no certificate (failed, rejected, withdrawn) or proof, a broken journal.",
+    Outcome.TIMED_OUT: "The wait was longer than --timeout; what was begun goes on by itself.",
     Outcome.UNREACHABLE: "The portal could not be reached, or had no time, in several tries.",
     Outcome.CODE_WANTED: "A second factor is wanted and nobody is there to type it; the message says how to go on.",
     Outcome.INTERRUPTED: "Interrupted by Ctrl-C; the message says how to go on.",
@@ -72,7 +72,7 @@ class Failure(click.ClickException):
             click.echo(f"  {line}", err=True)
 
 
-TOO_MANY_CODES = frozenset({"code-sent-a-moment-ago", "too-many-codes"})
+TOO_MANY_CODES = frozenset({"code-sent-a-moment-ago", "too-many-codes", "too-many-approval-mails"})
 """429 as well, but of the person and not of the program: to ask again by itself would not be what is wanted."""
 
 

@@ -139,16 +139,25 @@ class SoftHsm:
             raise Unusable(f"The token {self._label!r} could not be made: {done.stderr.strip() or done.stdout.strip()}")
 
 
+_GIVEN: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that is free for UDP and TCP alike; nobody keeps it for us until the server has started."""
+    """Return a port that is free for UDP and TCP alike, and that this process did not give to another server.
+
+    Nobody else keeps it for us until the server has started.
+    """
     while True:
         with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
             port: int = tcp.getsockname()[1]
+            if port in _GIVEN:
+                continue
             try:
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _GIVEN.add(port)
             return port
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle.validation import control, surveys
+from lifecycle.validation.publishing.services import Wanted, add_way
 from portal.demo.child import Child, wait_until
 from portal.foundation.access.permissions import Role
 from portal.foundation.access.services import change_roles
@@ -96,13 +98,23 @@ def things(world: World, acme: Tenant) -> dict[str, dict[str, str]]:
     submitted(petra, acme)
     with acting_for(acme.pk):
         line = AuditEvent.objects.filter(code="request:submit").first()
-    invitation = invited(acme, world.people["ada"])
+    ada = world.people["ada"]
+    invitation = invited(acme, ada)
+    with acting_for(acme.pk, person=petra.pk):
+        domain = control.add("tested.acme.example", kind="dns", method="dns-change", by=petra.pk)
+        control.begin(domain, method="dns-change", by=petra.pk)
+        survey = surveys.ask("tested.acme.example", by=petra.pk)
+    with acting_for(acme.pk, person=ada.pk):
+        way = add_way(Wanted(title="Hook", kind="webhook", address="https://hooks.acme.example/"), by=ada.pk).way
     return {
         "certificates": {"id": str(certificate.pk)},
         "requests": {"id": str(filled(petra, acme).pk)},
         "people": {"id": str(world.people["dan"].pk)},
         "invitations": {"id": str(invitation.pk)},
         "journal": {"id": str(line.pk)},
+        "domains": {"id": str(domain.pk)},
+        "caa-surveys": {"id": str(survey.pk)},
+        "publishing-ways": {"id": str(way.pk)},
         "policies": {"profile": "desktop-signing"},
         "profiles": {"profile": "desktop-signing"},
         "agreements": {"agreement": "subscriber", "language": "en"},

@@ -154,7 +154,8 @@ def test_names_that_are_not_proven_are_told_with_what_would_prove_them(sits: Sig
     refused = terminal.run("request", "tls-server", *said)
     assert refused.code == 3
     assert "www.theirs.example: Nobody has proven yet" in refused.err
-    assert "Prove theirs.example, or www.theirs.example." in refused.err
+    assert "Prove it: portalctl domain prove theirs.example\n" in refused.err
+    assert "Or: portalctl domain prove www.theirs.example\n" in refused.err
     assert "ours.acme.example:" not in refused.err
     number = refused.err.split("portalctl submit ")[1].split()[0]
     shown = terminal.run("domains", number)

@@ -19,16 +19,23 @@ from django.urls import reverse
 from auth2fa.enrolments import secret_of
 from auth2fa.login.links import link_for
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.validation import contacts
+from lifecycle.validation.models import Domain
+from lifecycle.validation.questions import Asked
 from portal.foundation.access.links import address_of
 from portal.foundation.access.looks import begin_look
+from portal.foundation.access.models import User
 from portal.foundation.tenancy.context import acting_for
-from portal.foundation.tenancy.models import PLATFORM
+from portal.foundation.tenancy.models import PLATFORM, Tenant
 from tests.drills import invariants
+from tests.drills.domains import newest
+from tests.fakes.everywhere import Everywhere
 from tests.fakes.shut_journal import JOURNAL, WAYS, shut
 from tests.isolation.principals import STRANGERS
 from tests.isolation.table_pages import TABLE, address, payload
 from tests.isolation.things import a_mail, hers
 from tests.lifecycle.test_uploads import made, pem
+from tests.lifecycle.validation.proofs import added, begun
 from tests.rows import everything
 from tests.web.browsing import Page, Visitor
 from tests.world import (
@@ -38,6 +45,7 @@ from tests.world import (
     filled,
     invited,
     next_policies,
+    serving,
     signed_in,
     submitted,
     waiting,
@@ -54,18 +62,20 @@ SAID: dict[str, dict[str, str]] = {
     "authenticator-add": {"label": "Telephone", "password": PASSWORD},
     "people-invite": {"name": "New Person", "email": "new.person@acme.example", "roles": "subscriber"},
     "people-import": {"rows": "name,email,roles\nAnn,ann@acme.example,subscriber", "confirmed": "1"},
+    "publishing-add": {"title": "Hook", "kind": "webhook", "address": "https://hooks.acme.example/"},
     "person-roles": {"roles": ["subscriber", "reviewer"], "confirmed": "1"},
 }
 """What has to be posted for an effect, where the table's own payload only has to be refused."""
 
 LAST = (
-    "person-act", "platform-tenant-deed, a look", "platform-look-end", "platform-tenant-deed",
+    "publishing-retire", "person-act", "platform-tenant-deed, a look", "platform-look-end", "platform-tenant-deed",
     "sessions-end", "sign-out",
 )  # fmt: skip
-"""What takes a seat, a session or a whole tenant away comes after what needs them."""
+"""What takes a way, a seat, a session or a whole tenant away comes after what needs them."""
 
 NO_LINE = {
     "request-step": "answers a draft's question: a draft is nothing yet, its submission has the line",
+    "request-leave-out": "changes a draft's answer: a draft is nothing yet, its submission has the line",
     "request-code": "a wrong code counts a try; the right one is pressed below",
     "request-review": "of these, nobody may judge this request; one is judged below",
     "certificate-upload": "the table's is nonsense; a real one is uploaded below",
@@ -81,9 +91,12 @@ NO_LINE = {
     "token-new": "asks for a code first, as for every second factor",
     "token-code": "comes behind a step that has no effect while the journal is shut",
     "platform-look-end": "is pressed below, where there is a look to end",
+    "domain-contact": "the table's is nobody's mailbox; one that the DNS names is chosen below",
     "profile-new": "is made by the same services as the next version of one",
     "profile-change": "is reviewed on a page before, and saved by one service with the policies'",
     "request-start, of a certificate": "a request for this certificate is begun already, by certificate-action",
+    "domain-approval": "has to be led to by a mail's link, which is followed below",
+    "demo-perspectives": "what the demo's perspectives lie about: nothing of a tenant's",
     "demo-dns": "the demo's name server: nothing of a tenant's",
     "demo-dns-name": "the demo's name server: nothing of a tenant's",
     "demo-files": "the demo's web server: nothing of a tenant's",
@@ -121,6 +134,16 @@ def _clients(world: World) -> dict[str, Client]:
     return made
 
 
+def _domain_with_a_contact(acme: Tenant, ada: User) -> Domain:
+    """One that is proven by a mail to somebody whom the DNS names, and who was found out."""
+    domain = added(acme, ada, "contact.acme.example", method="txt-email")
+    begun(acme, ada, domain, "txt-email")
+    named = {(Asked.TXT, "_validation-contactemail.contact.acme.example"): [b"pki@acme.example"]}
+    with serving("validation"):
+        contacts.find(newest(contacts.find_contacts), Everywhere(named))
+    return domain
+
+
 Deed = Callable[[], HttpResponse]
 
 
@@ -142,6 +165,9 @@ def _pressed(world: World) -> dict[str, Deed]:
     """What takes more than one page, prepared as far as it goes without an effect."""
     acme, petra, ada, wei, dan = world.tenants["acme"], *map(world.people.get, ("petra", "ada", "wei", "dan"))
     foreign = pem(made()[0]).decode()
+    named = _domain_with_a_contact(acme, ada)
+    domain = added(acme, ada, "mailed.acme.example", method="constructed-email")
+    mailed = contacts.address_of(begun(acme, ada, domain, "constructed-email", sent_to="admin@mailed.acme.example"))
     plain, row = filled(petra, acme, name="Plain"), waiting(dan)
     invitation = invited(acme, ada, email="eve@acme.example")
     with acting_for(PLATFORM):
@@ -186,6 +212,12 @@ def _pressed(world: World) -> dict[str, Deed]:
             opened(petra, "/t/acme/certificates/upload/")
             .visitor.post("/t/acme/certificates/upload/", {"text": foreign, "confirmed": "yes"})
             .response
+        ),
+        "a proof is approved by mail": lambda: (
+            opened(None, mailed[mailed.index("/approval/") :]).press("Approve").response
+        ),
+        "a contact is chosen": lambda: (
+            opened(ada, f"/t/acme/domains/{named.pk}/").press("Send the mail", sent_to="pki@acme.example").response
         ),
         "an authenticator is confirmed": lambda: (
             opened(dan, f"/account/authenticators/{row.pk}/")

@@ -1,82 +1,50 @@
 """F9 for the workers: no errand has its effect, or sends its mail, while the journal takes no lines."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import connection
 
 from auth2fa import tasks as account
 from auth2fa.tokens import making
 from auth2fa.tokens.making import Plan
 from lifecycle.requests.tasks import execute_request, look_again, revoke_compromised, send_notice
-from lifecycle.validation import control
-from lifecycle.validation.models import Domain, DomainControl
-from lifecycle.validation.publishing import carrying, outcomes, sealing
-from lifecycle.validation.publishing import tasks as publishing
-from lifecycle.validation.publishing.reaching import Reach
-from lifecycle.validation.publishing.resting import Resting
-from lifecycle.validation.publishing.services import Wanted, add_way, try_way
-from lifecycle.validation.tasks import look
-from portal.config import config
+from lifecycle.validation.tasks import look, tell_people, warn
 from portal.foundation.access.looks import begin_look
 from portal.foundation.access.models import User
 from portal.foundation.access.tasks import send_invitation, tell_of_look
 from portal.foundation.outbox import registry
-from portal.foundation.outbox.drain import run
-from portal.foundation.outbox.models import Errand, send
+from portal.foundation.outbox.models import send
 from portal.foundation.outbox.registry import Task
 from portal.foundation.tenancy.context import acting_as, acting_for
 from portal.foundation.tenancy.models import Tenant
 from portal.notary import promises
 from portal.notary.tasks import compare_chain, sign_chain, verify_chain
 from tests.drills import invariants
+from tests.drills.domains import Promised, Promises, newest, of_proving, of_publishing, run_once
 from tests.fakes.shut_journal import WAYS, shut
-from tests.fakes.web_server import Names, WebServer, answer, certificate, saying, web_server
 from tests.foundation.notarised import entered_key, seal
-from tests.plugins.services import surroundings
 from tests.rows import everything
-from tests.world import carry_out, invited, issued, serving, submitted
+from tests.world import carry_out, invited, issued, submitted
 
 pytestmark = pytest.mark.django_db
-
-HOOK = "hooks.acme.example"
 
 NOTES = {"outbox_errand", "outbox_heartbeat", "audit_unsealed", "authorities_crlshard"}
 """The queue's own notes, and the counter of places on the lists, of which one may stay empty."""
 
 
-@dataclass(frozen=True)
-class Promised:
-    """An errand whose turn it is, and whether its effect is a row, a mail, or both."""
-
-    errand: Errand
-    mails: int = 0
-
-
-def _newest(task: Task) -> Errand:
-    return Errand.objects.filter(task=task.name, done_at=None).latest("pk")
-
-
-Promises = dict[Task, Callable[[], Promised]]
-
-
 def _of_requests(acme: Tenant, petra: User) -> Promises:
     def requested() -> Promised:
         submitted(petra, acme)
-        return Promised(_newest(execute_request))
+        return Promised(newest(execute_request))
 
     def compromised() -> Promised:
         submitted(petra, acme, source=issued(petra, acme), use_case="compromised")
-        return Promised(_newest(revoke_compromised))
+        return Promised(newest(revoke_compromised))
 
     def noticed() -> Promised:
         carry_out(submitted(petra, acme))
-        return Promised(_newest(send_notice), 1)
+        return Promised(newest(send_notice), 1)
 
     return {execute_request: requested, revoke_compromised: compromised, send_notice: noticed}
 
@@ -84,7 +52,7 @@ def _of_requests(acme: Tenant, petra: User) -> Promises:
 def _of_people(acme: Tenant, petra: User, ada: User, olu: User) -> Promises:
     def invitation() -> Promised:
         invited(acme, ada)
-        return Promised(_newest(send_invitation), 1)
+        return Promised(newest(send_invitation), 1)
 
     def told() -> Promised:
         with acting_as(petra.pk):
@@ -98,11 +66,11 @@ def _of_people(acme: Tenant, petra: User, ada: User, olu: User) -> Promises:
         with acting_for(acme.pk, person=petra.pk):
             plan = Plan(name="build server", scopes=["certificates:read"], days=30)
             making.make(petra.pk, plan, by=petra.pk)
-        return Promised(_newest(account.warn_of_end), 1)
+        return Promised(newest(account.warn_of_end), 1)
 
     def looked_inside() -> Promised:
         begin_look(acme, person=olu.pk, reason="Because.", minutes=15)
-        return Promised(_newest(tell_of_look), 1)
+        return Promised(newest(tell_of_look), 1)
 
     return {
         send_invitation: invitation,
@@ -113,73 +81,12 @@ def _of_people(acme: Tenant, petra: User, ada: User, olu: User) -> Promises:
     }
 
 
-def _of_publishing(acme: Tenant, ada: User) -> Promises:
-    """Through a hook of the drill's own; each promise is about a domain of its own."""
-    names = (f"n{number}.acme.example" for number in count())
-
-    def begun() -> DomainControl:
-        hook = Wanted(title="Hook", kind="webhook", address=f"https://{HOOK}/")
-        with acting_for(acme.pk, person=ada.pk):
-            way = add_way(hook, by=ada.pk).way
-            domain = control.add(next(names), kind="dns", method="dns-change", by=ada.pk)
-            control.publish_by(domain, way, by=ada.pk)
-            return control.begin(Domain.objects.get(pk=domain.pk), method="dns-change", by=ada.pk)
-
-    def published() -> Promised:
-        begun()
-        return Promised(_newest(publishing.publish))
-
-    def withdrawn() -> Promised:
-        attempt = begun()
-        with acting_for(acme.pk, person=ada.pk):
-            control.retire(attempt.domain, by=ada.pk)
-        return Promised(_newest(publishing.withdraw))
-
-    def tried() -> Promised:
-        way = begun().domain.publishing
-        with acting_for(acme.pk, person=ada.pk):
-            try_way(way, by=ada.pk)
-        return Promised(_newest(publishing.try_way))
-
-    def news() -> Promised:
-        attempt = begun()
-        with acting_for(acme.pk, person=ada.pk):
-            return Promised(send(outcomes.published, attempt.pk))
-
-    def fallen_back() -> Promised:
-        attempt = begun()
-        with acting_for(acme.pk, person=ada.pk):
-            return Promised(send(outcomes.fell_back, attempt.pk, attempt.domain.publishing.pk, "test"))
-
-    return {
-        publishing.publish: published,
-        publishing.withdraw: withdrawn,
-        publishing.try_way: tried,
-        outcomes.published: news,
-        outcomes.fell_back: fallen_back,
-    }
-
-
-@pytest.fixture
-def hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
-    """A receiver that takes everything, and the publishing worker's key in this process."""
-    pem = certificate(tmp_path, HOOK)
-    private = surroundings().places.secret("publishing-key").read_text()
-    monkeypatch.setattr(sealing, "config", replace(config, publishing_key=private))
-    monkeypatch.setattr(carrying, "resting", Resting())
-    with web_server(saying(answer(204)), pem) as server:
-        routes = {("203.0.113.80", 443): ("127.0.0.1", server.port)}
-        reach = Reach(Names({HOOK: [["203.0.113.80"]]}), routes, str(pem))
-        monkeypatch.setattr(carrying, "our_reach", lambda: reach)
-        yield server
-
-
 def _of_the_journal(acme: Tenant) -> Promises:
     def verified() -> Promised:
         seal()
         with acting_for(acme.pk):
             promises.ask_for_verification(by="test")
-        return Promised(_newest(verify_chain))
+        return Promised(newest(verify_chain))
 
     def compared() -> Promised:
         with acting_for(acme.pk):
@@ -191,18 +98,20 @@ def _of_the_journal(acme: Tenant) -> Promises:
 NO_LINE = {
     look: "what a name server answered is kept as it was seen; the request that relies on it has the line",
     look_again: "looks, and moves the request on with the service of every other arrow",
+    warn: "promises a mail to each of the people, and each mail has its line",
+    tell_people: "promises a mail to each of the people, and each mail has its line",
     sign_chain: "a checkpoint is about the journal, and stands beside it",
 }
 
 
 @pytest.mark.drill("F9", goal="0 effects and 0 mails without their line, 0 signatures")
 @pytest.mark.parametrize("way", WAYS)
-def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, world, acme, hook, way, monkeypatch):
+def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, world, acme, dns, hook, way, monkeypatch):
     entered_key()
     petra, ada, olu = (world.people[short] for short in ("petra", "ada", "olu"))
     issued(petra, acme)  # the key of this process is tried out once, with a signature of nothing
     made = _of_requests(acme, petra) | _of_people(acme, petra, ada, olu) | _of_the_journal(acme)
-    made |= _of_publishing(acme, ada)
+    made |= of_publishing(acme, ada) | of_proving(acme, petra, dns)
     assert set(made) | set(NO_LINE) == _every_task()
     signed: list[Any] = []
     _watch(signed, monkeypatch)
@@ -214,12 +123,12 @@ def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, wo
         hook.requests.clear()
         before = everything(owner, but=NOTES)
         with shut(owner, way):
-            _run(promised.errand)
+            run_once(promised.errand)
             assert everything(owner, but=NOTES) == before, task.name
             assert (mail.outbox, signed, hook.requests) == ([], [], []), task.name
             assert promised.errand.done_at is None, task.name
             assert promised.errand.parked_at is None, promised.errand.last_error
-        _run(promised.errand)
+        run_once(promised.errand)
         assert promised.errand.done_at, (task.name, promised.errand.last_error)
         assert len(mail.outbox) == promised.mails, task.name
         assert everything(owner, but=NOTES)["audit_auditevent"] != before["audit_auditevent"], task.name
@@ -231,13 +140,6 @@ def test_no_errand_has_an_effect_that_the_journal_does_not_tell(drill, owner, wo
 def _every_task() -> set[Task]:
     """Everything that workers are promised, but for what tests register."""
     return {task for name, task in registry._tasks.items() if not name.startswith(("tests.", "test_"))}
-
-
-def _run(errand: Errand) -> None:
-    with serving(errand.queue):
-        run(errand)
-    errand.refresh_from_db()
-    connection.close_if_unusable_or_obsolete()
 
 
 def _watch(signed: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,8 +32,8 @@ from portal.demo.embedded import _redis_binary, free_port
 from portal.demo.places import Places
 from portal.demo.postgresql import OWNER, SERVICE_ROLES, SUPERUSER, PostgreSQL
 from portal.demo.supervisor import worker_command
-from portal.foundation.outbox.registry import QUEUES
 from portal.demo.unbound import RULES
+from portal.foundation.outbox.registry import QUEUES
 from portal.perspectives import Perspectives
 from tests.portal.composed import ROOT, TOLD, contexts, docker_compose, networks_of, secrets_of, services, whole
 

@@ -43,7 +43,7 @@ def resolver(named):
 
 def verdict(name, resolver):
     try:
-        return str(permits(relevant_set(name, resolver, patience=3.0), ACME).reason)
+        return str(permits(relevant_set(name, resolver), ACME).reason)
     except LookupFailed as failure:
         return str(failure.reason)
 
@@ -245,7 +245,7 @@ def test_the_records_of_a_name_are_replaced_and_put_back(page, of_all):
     )
     assert (sent.status_code, sent.headers["Location"]) == (302, "/demo/dns/")
     assert records.of(of_all, "forbidden.demo.test").lines == [
-        *(("CAA", '0 issue "ca.acme.example"'), ("CAA", '128 iodef "mailto:a@b"')),
+        *(("CAA", '0 issue "ca.acme.example"'), ("CAA", '128 IODEF "mailto:a@b"')),
         *(("TXT", '"quoted"'), ("TXT", "bare"), ("A", zone.WEB)),
     ]
     assert "IODEF" in page.get("/demo/dns/").content.decode()

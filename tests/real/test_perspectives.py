@@ -461,6 +461,15 @@ def test_a_name_whose_servers_are_silent_holds_up_no_other(tmp_path):
             outpost.stop()
 
 
+def hang_up(outpost):
+    """Ask something that takes half a second, and go."""
+    body = asked(outpost.name, Question(Asked.CAA, NAMES[0]), patience=500)
+    context = context_for(identity_of("worker"), certificate_of(outpost.name), serving=False)
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", outpost.port), 5)) as connection:
+        head = f"POST /observe HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+
+
 def test_more_than_it_answers_at_once_are_told_to_come_again(outposts):
     """A resolver that never answers keeps each of them busy."""
     deaf = socket.socket(type=socket.SOCK_DGRAM)
@@ -470,6 +479,9 @@ def test_more_than_it_answers_at_once_are_told_to_come_again(outposts):
         outpost.start()
         try:
             outpost.wait()
+            for _ in range(MOST_AT_ONCE):
+                hang_up(outpost)
+            time.sleep(1.5)  # their places come back, and not before their half second is over
             places = [outpost.place] * (MOST_AT_ONCE + 2)
             begun = [place.observing([Question(Asked.CAA, NAMES[0])], patience=4.0)[0] for place in places]
             assert wait_until(lambda: sum(each.done() for each in begun) >= 2, 4.0)

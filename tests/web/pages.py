@@ -470,18 +470,18 @@ def _proofs(world: World) -> Iterator[Visit]:
         old = CertificateProfile.objects.in_force("tls-server")
         same = {name: getattr(old, name) for name in ("title", "area", "trust", "authority")}
         content = {**old.content, "alternative_names": ["dns", "email"]}
-        CertificateProfile(slug="proven", content=content, **same).save(force_insert=True)
+        CertificateProfile(slug="proven-server", content=content, **same).save(force_insert=True)
         wants = {"agreement": "subscriber", "checks_caa": True, "proves_control": True, "corroborates": True}
-        Policy(profile="proven", operation="issue", version=1, enabled=True, made_by="test", **wants).save()
+        Policy(profile="proven-server", operation="issue", version=1, enabled=True, made_by="test", **wants).save()
     hosts = [f"{label}.proofs.acme.example" for label in ("proven", "alone", "pending", "nobody")]
-    draft = at_domains(petra, acme, *hosts, profile="proven", email="x@proofs.acme.example")
+    draft = at_domains(petra, acme, *hosts, profile="proven-server", email="x@proofs.acme.example")
     prove(acme, hosts[0], by=petra)
     prove(acme, hosts[1], by=petra, corroborated=False)
     control_begun(acme, petra, domain_added(acme, petra, hosts[2]), "dns-change")
     path = f"/t/acme/requests/{draft.pk}/domains/"
     yield Visit("request-step", "domains: to be proven", petra, path)
     yield Visit("request-step", "domains: not proven yet", petra, path, "Next", status=422)
-    looked = at_domains(petra, acme, hosts[0], profile="proven", email="x@other.acme.example")
+    looked = at_domains(petra, acme, hosts[0], profile="proven-server", email="x@other.acme.example")
     look(looked, Zone({hosts[0]: ("<i>other</i>",)}))
     yield Visit("request-step", "domains: proven and forbidden", petra, f"/t/acme/requests/{looked.pk}/domains/")
 

@@ -15,6 +15,7 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from lifecycle.authorities.keys import KEY_KINDS
+from portal.demo.outposts import STAND
 from portal.demo.texts import AGREEMENT, PROFILES
 from portal.web.platform.authorities import COMMAND
 from tests.fakes.everywhere import PLACES
@@ -208,6 +209,7 @@ NAMES = (
     # kept with the request in the words that the worker had for it
     "This key was reported as compromised and can never be certified. Make a new key pair and a new CSR.",
     "This is not your name.",  # what a reviewer wrote
+    *STAND,  # the demo's perspectives
     *(word for place in PLACES for word in place),  # perspectives, and the regions that they stand in
     "/.well-known/pki-validation/",
 )
@@ -217,6 +219,8 @@ FORMS = (
     r"cpt_[\w-]{8}…",  # what may be shown of a token
     r"^[0-9a-f]{32}$",  # a key's id in the token
     r"^ca\.[a-z]+\.example$",  # an issuer domain name, before its first two letters pass for hexadecimal
+    r'^CAA \d{1,3} [a-z]+ "[^"]*"$',  # a record of the demo's DNS
+    r"^(CNAME|TXT|A) [\w.-]+$",
     r"whsec_[\w+/=]+",  # a hook's secret
     r"\b[a-z2-7]{32}\b(\.localhost\.)?",  # what proves a domain
     r"\b[0-9a-f]{16}\.txt",  # a file that does

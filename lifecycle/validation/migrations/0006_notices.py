@@ -51,7 +51,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "control", "person_id", "occasion"), name="proof_notice_once")
+                    models.UniqueConstraint(
+                        fields=("tenant", "control", "person_id", "occasion"), name="proof_notice_once"
+                    )
                 ],
             },
         ),

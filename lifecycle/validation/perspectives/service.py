@@ -9,7 +9,7 @@ nothing else: where it is told to look, the resolver and the guarded fetcher dec
 import ssl
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import as_completed
+from concurrent.futures import as_completed, wait
 from contextlib import suppress
 from http import HTTPStatus
 from threading import BoundedSemaphore
@@ -113,21 +113,24 @@ class Service:
 
 
 class Answering:
-    """The lines of one answer; gives its place back when the connection is done with, whatever became of it."""
+    """The lines of one answer; gives its place back when nothing of it is under way any more, whatever became of it."""
 
     def __init__(self, ask: Ask, witness: Witness, identity: Identity, places: BoundedSemaphore) -> None:
         self._ask = ask
-        self._witness = witness
         self._identity = identity
         self._places = places
+        self._begun = witness.observing(ask.questions, patience=ask.patience / 1000)
 
     def __iter__(self) -> Iterator[bytes]:
-        begun = self._witness.observing(self._ask.questions, patience=self._ask.patience / 1000)
-        numbers = {each: number for number, each in enumerate(begun)}
+        numbers = {each: number for number, each in enumerate(self._begun)}
         for each in as_completed(numbers):
             yield spelled_answer(self._ask, numbers[each], each.result(), self._identity.sign)
 
     def close(self) -> None:
+        """Wait for what was begun: whoever hangs up early and asks again gains nothing by it."""
+        for each in self._begun:
+            each.cancel()
+        wait(self._begun)
         self._places.release()
 
 

@@ -4,12 +4,15 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from lifecycle.validation.control import rests_until
 from lifecycle.validation.methods import METHODS, day_of, usable_on
 from lifecycle.validation.models import ControlLook, Domain, DomainControl
-from lifecycle.validation.proofs import Standing, State, standing_of, standings_of, until_of
+from lifecycle.validation.proofs import NextStep, Standing, State, standing_of, standings_of, until_of
 from lifecycle.validation.states import ControlState
 from lifecycle.wizards.domain_ledger import instructing, seen, wording
 from lifecycle.wizards.domain_ledger.pages import contacts_in, newest_look
@@ -18,6 +21,12 @@ from portal.foundation import clock
 _METHODS = sorted(METHODS)
 _STATES = [state.value for state in State]
 _KINDS = list(Domain.KINDS)
+
+_NEXT: dict[NextStep, str | Promise] = {
+    NextStep.BEGIN: gettext_lazy("Choose how to prove it."),
+    NextStep.PUBLISH: gettext_lazy("Publish what its instruction says, then have it looked at."),
+    NextStep.PROVE_AGAIN: gettext_lazy("Prove it again."),
+}
 
 
 class ProofSerializer(serializers.Serializer[Any]):
@@ -85,12 +94,12 @@ class ClaimSerializer(serializers.Serializer[Any]):
     next_step = serializers.CharField(allow_blank=True, help_text="What somebody could do about it next.")
     publishing = serializers.UUIDField(allow_null=True, help_text="The way that publishes its proofs.")
     added_at = serializers.DateTimeField()
-    added_by = serializers.CharField()
     proved_at = serializers.DateTimeField(allow_null=True)
     retired_at = serializers.DateTimeField(allow_null=True)
 
 
 class ClaimDetailSerializer(ClaimSerializer):
+    added_by = serializers.CharField()
     said = serializers.CharField(help_text="How it stands, in a sentence.")
     proof = ProofSerializer(allow_null=True)
     attempt = AttemptSerializer(allow_null=True)
@@ -135,13 +144,20 @@ def plain(domain: Domain, standing: Standing) -> dict[str, Any]:
         "method": domain.method,
         "state": standing.state.value,
         "usable_until": _moment(standing.usable_until),
-        "next_step": str(wording.next_step_of(standing)),
+        "next_step": _next_step(standing),
         "publishing": str(way) if way else None,
         "added_at": domain.added_at.isoformat(),
-        "added_by": domain.added_by,
         "proved_at": _moment(domain.proved_at),
         "retired_at": _moment(domain.retired_at),
     }
+
+
+def _next_step(standing: Standing) -> str:
+    """What the page says, without “below” and without its buttons."""
+    step, attempt = standing.next_step, standing.attempt
+    if step is NextStep.FOLLOW_LINK and attempt and not attempt.sent_to:
+        return _("Begin anew with one of its contacts, once the portal has looked up whom the DNS names.")
+    return str(_NEXT[step] if step in _NEXT else wording.next_step_of(standing))
 
 
 def in_full(domain: Domain) -> dict[str, Any]:
@@ -150,6 +166,7 @@ def in_full(domain: Domain) -> dict[str, Any]:
     standing = standing_of(domain, now)
     return {
         **plain(domain, standing),
+        "added_by": domain.added_by,
         "said": wording.sentence_of(domain, standing),
         "proof": _proof(standing.proof) if standing.proof else None,
         "attempt": _attempt(domain, standing, now),

@@ -4,13 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from lifecycle.validation import control
-from lifecycle.validation.methods import METHODS, ByMail
+from lifecycle.validation.methods import METHODS, ByMail, Method
 from lifecycle.validation.models import ControlLook, Domain, PublishingWay
 from lifecycle.validation.proofs import standing_of
 from lifecycle.wizards.api.domain_shapes import ClaimDetailSerializer, ClaimSerializer, LookSerializer, in_full, looks
@@ -22,6 +23,7 @@ from lifecycle.wizards.domain_ledger.pages import contacts_in, domain_of, newest
 from portal.foundation import clock
 from portal.foundation.api.bodies import NothingSerializer, judged, posted, taken
 from portal.foundation.api.endpoint import Endpoint
+from portal.foundation.api.errors import Invalid, fault
 from portal.foundation.api.lists import PAGING, Listing, page_serializer, parameters_of
 
 _LONGEST_MAILBOX = 254
@@ -37,6 +39,16 @@ class ProveSerializer(serializers.Serializer[Any]):
         required=False, max_length=_LONGEST_MAILBOX, help_text="The mailbox, for methods by mail."
     )
     cname = serializers.BooleanField(required=False, help_text="For `dns-change`: an alias instead of a text record.")
+
+
+def _judge_what_it_needs(method: Method, given: dict[str, Any]) -> None:
+    """Raise `Invalid` for what *method* does not ask for, and a program would wait for in vain."""
+    unasked = {"cname"} if method.slug != "dns-change" else set()
+    if not isinstance(method, ByMail) or method.slug == "mailbox":
+        unasked.add("sent_to")
+    given_in_vain = sorted(name for name in unasked if given.get(name))
+    if given_in_vain:
+        raise Invalid([fault(f"/{name}", "unasked", _("This method does not ask for it.")) for name in given_in_vain])
 
 
 class PublisherSerializer(serializers.Serializer[Any]):
@@ -101,8 +113,9 @@ class DomainAttempts(Endpoint):
     def post(self, request: Request, pk: UUID) -> Response:
         given = taken(request.data, ProveSerializer)
         domain = domain_of(pk)
-        chosen = given.pop("sent_to", "")
         method = METHODS[given["method"]]
+        _judge_what_it_needs(method, given)
+        chosen = given.pop("sent_to", "")
         named_by_dns = isinstance(method, ByMail) and not method.addresses(domain.name)
         if chosen and not named_by_dns:
             given["sent_to"] = chosen

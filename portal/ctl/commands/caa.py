@@ -32,7 +32,7 @@ def advise(session: Session, name: str) -> None:
 
     def for_people() -> None:
         for level in found["levels"]:
-            mark = "  <- counts" if level["decides"] else ""
+            mark = " <- counts" if level["decides"] else ""
             showing.line(f"{level['label']}{mark}")
             for record in level["records"] or [level["remark"] or "no records"]:
                 click.echo(f"  {showing.plain(record)}")

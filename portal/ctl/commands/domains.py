@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from portal.ctl import finding, showing
+from portal.ctl import finding, proving, showing
 from portal.ctl.asking import Interruptible
 from portal.ctl.examples import Command, Group
 from portal.ctl.outcomes import Failure, Outcome
-from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in
+from portal.ctl.proving import USUAL_SECONDS
+from portal.ctl.session import Columns, Reach, Session, listing, show_list, signed_in, told
 from portal.ctl.waiting import Progress
 
 _STATES = ("new", "pending", "verifying", "proved", "ends-soon", "lapsed", "failed", "retired", "attention")
 _METHODS = ("dns-change", "http-file", "dns-persist", "constructed-email", "caa-email", "txt-email", "mailbox")
-_PAUSE, _BETWEEN_LOOKS = 2.0, 12.0
-USUAL_SECONDS = 900
+_PAUSE, _LONGEST_LOOK = 2.0, 180.0
 
 COLUMNS = Columns(
     ("NAME", "STATE", "METHOD", "USABLE UNTIL", "NEXT STEP", "ID"),
@@ -68,7 +68,7 @@ def show(session: Session, name: str) -> None:
 def add(session: Session, name: str) -> None:
     """Add a NAME: a domain, or a mailbox."""
     added = session.api.post("domains", body={"name": name})
-    session.show(added, lambda: showing.line(f"{added['name']} is added. Prove it: portalctl domain prove {name}"))
+    session.show(added, told(added, "{name} is added. Prove it: portalctl domain prove {name}"))
 
 
 @domain.command(
@@ -101,7 +101,7 @@ def prove(
         return
     if not session.as_json:
         _instruct(begun)
-    proved = _until_proved(session, begun, timeout)
+    proved = proving.until_proved(session, begun, timeout)
     session.show(proved, lambda: showing.line(proved["said"]))
 
 
@@ -111,21 +111,29 @@ def prove(
 def look(session: Session, name: str) -> None:
     """Have everybody look for a NAME's proof now, and say what they saw; exit code 3 where it is not there."""
     found = finding.domain(session.api, name)
+    before = _newest_look(session, found)
     asked = session.api.post("domains", found["id"], "looks", body={})
-    progress, ends = Progress(), time.monotonic() + USUAL_SECONDS
-    try:
-        while _is_looking(asked) and time.monotonic() < ends:
-            progress.tell(f"{asked['name']}: looking")
-            time.sleep(_PAUSE)
-            asked = session.api.look("domains", asked["id"])
-    finally:
-        progress.end()
-    newest = next(iter(session.api.get("domains", asked["id"], "looks", limit=1)["results"]), None)
-    session.show({"domain": asked, "look": newest}, lambda: _seen(asked, newest))
-    if asked["state"] not in {"proved", "ends-soon"}:
-        raise Failure(
-            Outcome.REFUSED, f"{asked['name']} is not proven.", newest["next_step"] if newest else "", code="not-proven"
-        )
+    progress, ends = Progress(), time.monotonic() + _LONGEST_LOOK
+    with Interruptible(lambda: f"The look goes on. See what it met: portalctl domain looks {asked['name']} --limit 1"):
+        try:
+            while proving.is_looking(asked) or (
+                (newest := _newest_look(session, asked)) == before and proving.open_attempt(asked)
+            ):
+                if time.monotonic() > ends:
+                    raise Failure(
+                        Outcome.TIMED_OUT,
+                        f"Nobody has looked at {asked['name']} yet.",
+                        f"The look goes on. See what it met: portalctl domain looks {asked['name']} --limit 1",
+                    )
+                progress.tell(f"{asked['name']}: looking")
+                time.sleep(_PAUSE)
+                asked = session.api.look("domains", asked["id"])
+        finally:
+            progress.end()
+    session.show({"domain": asked, "look": newest}, lambda: _seen(newest))
+    if newest.get("reason") != "seen":
+        next_step = newest.get("next_step") or asked["next_step"]
+        raise Failure(Outcome.REFUSED, f"{asked['name']} is not proven.", next_step, code="not-proven")
 
 
 @domain.command(
@@ -136,7 +144,7 @@ def look(session: Session, name: str) -> None:
 @signed_in
 def wait(session: Session, name: str, timeout: float) -> None:
     """Look again and again until a NAME is proven: exit code 0 then, 6 where it failed, 7 when it takes too long."""
-    proved = _until_proved(session, finding.domain(session.api, name), timeout)
+    proved = proving.until_proved(session, finding.domain(session.api, name), timeout)
     session.show(proved, lambda: showing.line(proved["said"]))
 
 
@@ -202,7 +210,7 @@ def _found_or_added(session: Session, name: str) -> dict[str, Any]:
 
 def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
     proof, attempt = found["proof"] or {}, found["attempt"] or {}
-    told = attempt.get("instruction") or {}
+    to_do = attempt.get("instruction") or {}
     return [
         ("Domain", found["name"]),
         ("State", found["state"]),
@@ -212,7 +220,7 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, Any]]:
         ("Proven by", f"{proof['method']} ({proof['rules']})" if proof else ""),
         ("DNSSEC", proof.get("dnssec")),
         ("Corroborated", proof.get("corroborated") if proof else ""),
-        ("To do", told.get("line")),
+        ("To do", to_do.get("line")),
         ("Until", showing.moment(attempt.get("ends_at"))),
         ("Contacts", attempt.get("contacts")),
         ("Methods", [f"{each['slug']} ({each['document']} {each['number']})" for each in found["methods"]]),
@@ -227,69 +235,36 @@ def _instruct(begun: dict[str, Any]) -> None:
     if attempt is None:
         showing.line(begun["said"])
         return
-    told = attempt["instruction"]
+    to_do = attempt["instruction"]
     if attempt["automatic"]:
         showing.line("The portal publishes it by itself.")
-    if told is None:
-        showing.line(begun["next_step"] or "The portal looks up which mailboxes the DNS names.")
+    if to_do is None:
+        showing.line("The portal looks up which mailboxes the DNS names.")
+        showing.line(f"See whom: portalctl domain show {begun['name']}")
         return
     kinds = {"txt": "TXT record", "cname": "CNAME record", "file": "File", "mail": "Mail"}
     showing.facts(
         [
-            (kinds[told["kind"]], told["owner"]),
-            ("Within", f"{told['within']} in the zone {told['zone']}" if told["within"] else ""),
-            ("Value", told["value"]),
-            ("Whole line", told["line"] if told["line"] != told["owner"] else ""),
+            (kinds[to_do["kind"]], to_do["owner"]),
+            ("Within", f"{to_do['within']} in the zone {to_do['zone']}" if to_do["within"] else ""),
+            ("Value", to_do["value"]),
+            ("Whole line", to_do["line"] if to_do["line"] != to_do["owner"] else ""),
             ("Until", showing.moment(attempt["ends_at"])),
         ]
     )
-    if told["kind"] == "mail":
+    if to_do["kind"] == "mail":
         showing.line("Whoever reads it approves on the page behind its link.")
     else:
         showing.line(f"Once it is there: portalctl domain look {begun['name']}")
 
 
-def _is_looking(found: dict[str, Any]) -> bool:
-    return bool(found["attempt"]) and found["attempt"]["state"] == "verifying"
+def _newest_look(session: Session, found: dict[str, Any]) -> dict[str, Any]:
+    """The newest look at a domain; empty where there is none."""
+    return dict(next(iter(session.api.get("domains", found["id"], "looks", limit=1)["results"]), {}))
 
 
-def _until_proved(session: Session, found: dict[str, Any], seconds: float) -> dict[str, Any]:
-    name = found["name"]
-    progress, deadline = Progress(), time.monotonic() + seconds
-    with Interruptible(lambda: f"What was begun stays. Look again: portalctl domain look {name}"):
-        try:
-            return _proved(session, found, progress, deadline)
-        finally:
-            progress.end()
-
-
-def _proved(session: Session, found: dict[str, Any], progress: Progress, deadline: float) -> dict[str, Any]:
-    look_at = time.monotonic()
-    while True:
-        attempt = found["attempt"]
-        progress.tell(f"{found['name']}: {found['state']}")
-        if attempt is None or attempt["state"] == "failed":
-            if found["state"] in {"proved", "ends-soon"}:
-                return found
-            raise Failure(Outcome.FAILED, found["said"], found["next_step"], code="not-proven")
-        if time.monotonic() > deadline:
-            raise Failure(
-                Outcome.TIMED_OUT,
-                f"{found['name']} is not proven yet.",
-                f"{found['next_step']} Look again: portalctl domain look {found['name']}",
-            )
-        by_mail = (attempt["instruction"] or {"kind": "mail"})["kind"] == "mail"
-        if not by_mail and not _is_looking(found) and time.monotonic() >= look_at and not attempt["looks_again_at"]:
-            found = session.api.post("domains", found["id"], "looks", body={})
-            look_at = time.monotonic() + _BETWEEN_LOOKS
-            continue
-        time.sleep(_PAUSE)
-        found = session.api.look("domains", found["id"])
-
-
-def _seen(found: dict[str, Any], newest: dict[str, Any] | None) -> None:
-    if newest is None:
-        showing.line(found["said"])
+def _seen(newest: dict[str, Any]) -> None:
+    if not newest:
         return
     showing.line(newest["sentence"])
     if newest["places"]:

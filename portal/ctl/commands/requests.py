@@ -160,6 +160,6 @@ def _told(names: list[dict[str, Any]]) -> None:
             f"{click.style(showing.plain(name['name']), bold=True)}  {showing.toned(showing.plain(name['state']))}"
         )
         control = name["control"]["said"] if name["control"] else ""
-        for line in (control, name["said"], name["next_step"], name["publish"]):
+        for line in (control, *drafting.ways_to_prove(name), name["said"], name["next_step"], name["publish"]):
             if line:
                 click.echo(f"  {showing.plain(line)}")

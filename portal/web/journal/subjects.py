@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from lifecycle.authorities.models import CertificateAuthority
 from lifecycle.certificates.models import Certificate
 from lifecycle.requests.models import CertificateRequest
+from lifecycle.validation.models import CaaCheck, CaaSurvey, Domain, DomainControl, PublishingWay
 from lifecycle.wizards.presentation import names_of, short_serial
 from lifecycle.wizards.sight import certificates_visible_to, requests_visible_to
 from portal.foundation.access.models import ApiToken
@@ -78,7 +79,7 @@ def _things(request: TenantRequest, subjects: set[str]) -> dict[str, Thing]:
     }
     found |= {str(one.pk): Thing(one.name) for one in CertificateAuthority.objects.filter(pk__in=ids)}
     found |= {str(one.pk): Thing(f"{one.name} ({one.prefix}…)") for one in ApiToken.objects.filter(pk__in=ids)}
-    return found | _requests(request, ids) | _certificates(request, ids)
+    return found | _requests(request, ids) | _certificates(request, ids) | _domains(request, ids)
 
 
 def _requests(request: TenantRequest, ids: list[UUID]) -> dict[str, Thing]:
@@ -100,6 +101,29 @@ def _certificates(request: TenantRequest, ids: list[UUID]) -> dict[str, Thing]:
 
     told = _("the certificate of {name}, {serial}")
     return {str(row.pk): Thing(told.format(name=row.name, serial=short_serial(row.serial)), url(row)) for row in rows}
+
+
+def _domains(request: TenantRequest, ids: list[UUID]) -> dict[str, Thing]:
+    """Domains, and by their domain the attempts to prove them; publishing ways, and what is known of names' CAA."""
+    claims = {row.pk: row.name for row in Domain.objects.filter(pk__in=ids)}
+    attempts = DomainControl.objects.filter(pk__in=ids).values_list("pk", "domain_id", "domain__name")
+    looks = CaaCheck.objects.filter(pk__in=ids).values_list("pk", "name")
+    surveys = CaaSurvey.objects.filter(pk__in=ids).values_list("pk", "name")
+    may, rules = (one in request.seat.permissions for one in (Permission.DOMAIN_READ, Permission.RULES_READ))
+
+    def thing(name: str, route: str, pk: UUID, *, opens: bool) -> Thing:
+        return Thing(name, _address(request, route, pk) if opens else "")
+
+    return {
+        **{str(pk): Thing(name) for pk, name in looks},
+        **{str(pk): thing(name, "caa-survey", pk, opens=may) for pk, name in surveys},
+        **{str(pk): thing(name, "domain-page", pk, opens=may) for pk, name in claims.items()},
+        **{str(pk): thing(name, "domain-page", domain, opens=may) for pk, domain, name in attempts},
+        **{
+            str(way.pk): thing(way.title, "publishing-page", way.pk, opens=rules)
+            for way in PublishingWay.objects.filter(pk__in=ids)
+        },
+    }
 
 
 def _address(request: TenantRequest, name: str, pk: Any) -> str:

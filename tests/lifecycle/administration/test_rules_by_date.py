@@ -13,15 +13,16 @@ from lifecycle.administration.reach import reach_of
 from lifecycle.administration.rules_by_date import Touches
 from lifecycle.authorities.models import CertificateProfile
 from lifecycle.policies.rules import LONGEST_LIFE
-from lifecycle.validation import reuse
+from lifecycle.validation import control, reuse
 from lifecycle.validation.methods import METHODS
 from lifecycle.validation.models import Domain
 from lifecycle.validation.perspectives import quorum
+from lifecycle.validation.proofs import standings_of
 from portal.foundation import clock
 from portal.foundation.ids import uuid7
 from portal.foundation.tenancy.context import acting_for
 from tests.web.browsing import Visitor
-from tests.world import issued, serving
+from tests.world import issued, prove, serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -135,24 +136,33 @@ def test_it_reaches_nothing_that_is_private_shorter_of_another_tenant_or_revoked
     assert reached(globex, HUNDRED) == "It reaches 1 of your profiles."
 
 
-def test_a_shorter_reuse_reaches_the_proofs_that_would_have_counted_longer(acme, globex):
+def test_a_shorter_reuse_reaches_the_proofs_that_would_have_counted_longer(acme, globex, petra, hank):
     begins = change(SHORTER).begins
-    for number, age in enumerate((199, 150, 100), 1):
-        domain(acme, f"d{number}.example", proved_at=begins - timedelta(days=age))
-    for number, age in enumerate((200, 99), 4):
-        domain(acme, f"d{number}.example", proved_at=begins - timedelta(days=age))
+
+    def proved(name, days, **how):
+        return prove(acme, name, by=petra, at=begins - timedelta(days=days), **how).domain
+
+    for days in (199, 150, 115):
+        proved(f"d{days}.example", days)
+    proved("over-anyway.example", 200)
+    proved("stays.example", 150, method="dns-persist")
+    proved("petra@mail.example", 150)
+    retired = proved("retired.example", 150)
     domain(acme, "never.example")
-    domain(acme, "retired.example", proved_at=begins - timedelta(days=150), retired_at=TODAY)
-    domain(globex, "theirs.example", proved_at=begins - timedelta(days=150))
+    prove(globex, "theirs.example", by=hank, at=begins - timedelta(days=150))
+    with acting_for(acme.pk, person=petra.pk):
+        control.retire(retired, by=petra.pk)
     assert reached(acme, SHORTER) == "It reaches 3 domains."
-    method, before = METHODS["dns-change"], timedelta(days=change(SHORTER).before)
+    before = timedelta(days=change(SHORTER).before)
     with acting_for(acme.pk):
+        domains = Domain.objects.filter(proved_at__isnull=False, retired_at=None)
         cut = {
             each.name
-            for each in Domain.objects.filter(proved_at__isnull=False, retired_at=None)
-            if reuse.usable_until(each.proved_at, method, "public-tls") == begins < each.proved_at + before
+            for each, standing in standings_of(list(domains), TODAY).items()
+            if standing.usable_until == begins < each.proved_at + before
         }
-    assert cut == {"d1.example", "d2.example", "d3.example"}
+        listed = {each.name for each in reach_of(change(SHORTER), []).domains}
+    assert listed == cut == {"d199.example", "d150.example", "d115.example"}
 
 
 def test_the_end_of_a_method_reaches_the_domains_that_rely_on_it(acme):

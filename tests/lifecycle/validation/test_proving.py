@@ -273,6 +273,19 @@ def test_perspectives(acme, petra, monkeypatch, lied_to, silent, reached, needs)
         assert all(name in diagnosis.told(look).sentence for name in dissenting)
 
 
+def test_too_few_perspectives_are_nobodys_fault_in_the_dns(acme, petra, monkeypatch):
+    """BR 3.2.2.9: at least five from 2026-12-15 on, and four before."""
+    monkeypatch.setattr(proving, "_needs", [lambda: True])
+    for day, state in ((datetime(2026, 12, 14, tzinfo=UTC), "proved"), (datetime(2026, 12, 15, tzinfo=UTC), "pending")):
+        with clock.frozen(day):
+            attempt = asked(acme, petra, f"shop{day.day}.example")
+            work(Everywhere(shown(attempt), places=PLACES[:4]))
+        assert reread(attempt).state == state
+    assert reread(attempt).reason == "too-few-perspectives"
+    [look] = looks_at(attempt)
+    assert "operator" in diagnosis.told(look).next_step
+
+
 def test_perspectives_prove_nothing_that_we_do_not_see(acme, petra):
     attempt = asked(acme, petra)
     there = dict.fromkeys([name for name, _region in PLACES], shown(attempt))
