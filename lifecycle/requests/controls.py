@@ -10,7 +10,7 @@ from lifecycle.authorities.models import CertificateProfile, Trust
 from lifecycle.policies.rules import Proven
 from lifecycle.policies.selectors import all_in_force
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import alternative_names_of
+from lifecycle.requests.orders import alternative_names_of, may_have_names
 from lifecycle.validation import control, proving
 from lifecycle.validation.attempts import OPEN
 from lifecycle.validation.methods import METHODS
@@ -27,7 +27,7 @@ STAYS = "dns-persist"
 def needs_proofs(request: CertificateRequest) -> bool:
     """Whether control of its names is proven: in public trust always, whatever the policy says (BR 3.2.2.4)."""
     asked = request.policy.proves_control or request.profile.trust != Trust.PRIVATE
-    return asked and bool(request.profile.terms.alternative_names)
+    return asked and may_have_names(request)
 
 
 def needs_corroboration(request: CertificateRequest) -> bool:
@@ -58,6 +58,7 @@ def proofs_of(request: CertificateRequest, moment: datetime | None = None) -> di
         trust=request.profile.trust,
         corroborated=needs_corroboration(request),
         moment=moment or clock.now(),
+        issuers=request.profile.authority.caa_identities,
     )
 
 

@@ -8,7 +8,7 @@ from lifecycle.policies.models import Policy
 from lifecycle.policies.rules import Looked, Verdict
 from lifecycle.requests.controls import lowered, proofs_of
 from lifecycle.requests.models import CertificateRequest
-from lifecycle.requests.orders import alternative_names_of, name_asked, names_to_check
+from lifecycle.requests.orders import alternative_names_of, may_have_names, name_asked, names_to_check
 from lifecycle.validation.account import account_uri
 from lifecycle.validation.caa import Reason, Terms
 from lifecycle.validation.methods import METHODS
@@ -74,9 +74,7 @@ def needs_looks(request: CertificateRequest) -> bool:
 
     So want BR 3.2.2.8 for servers and S/MIME BR 4.2.2.1 for mailboxes.
     """
-    return (request.policy.checks_caa or request.profile.trust != Trust.PRIVATE) and bool(
-        request.profile.terms.alternative_names
-    )
+    return (request.policy.checks_caa or request.profile.trust != Trust.PRIVATE) and may_have_names(request)
 
 
 def looked(request: CertificateRequest) -> tuple[Looked, ...]:

@@ -80,6 +80,13 @@ def alternative_names_of(request: CertificateRequest) -> tuple[x509.GeneralName,
     return tuple(kind.general_name(name) for kind in kinds for name in _listed(asked.get(kind.slug)))
 
 
+def may_have_names(request: CertificateRequest) -> bool:
+    """Whether the certificate could name hosts or mailboxes: by its profile, or as the one before did."""
+    if request.meaning.names is Names.LOCKED and request.predecessor:
+        return bool(names_in(request.predecessor.x509))
+    return bool(request.profile.terms.alternative_names)
+
+
 def names_to_check(request: CertificateRequest) -> list[str]:
     """The names whose owners are asked in the DNS (0.R28, C15): wildcards with their star, mailboxes as their domain.
 

@@ -13,6 +13,7 @@ from django.core.mail import EmailMessage
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from lifecycle.validation.attempts import ROBOT, advance, give_up
 from lifecycle.validation.errors import ApprovalOver, TooManyMails
@@ -40,6 +41,9 @@ FOUND = "contact-found"
 MOST_A_DAY = 5
 """Mails of one tenant about one domain, and to one mailbox, within a day."""
 
+MOST_IN_ALL = 100
+"""Mails of one tenant within a day, so that nobody can send to strangers through the portal as they like."""
+
 _SALT = "domain-approval"
 _DAY = timedelta(days=1)
 
@@ -48,6 +52,10 @@ def judge_pace(domain: Domain, address: str) -> None:
     """Raise `TooManyMails` where another one would be more than strangers have to bear."""
     now = clock.now()
     recent = DomainControl.objects.filter(asked_at__gt=now - _DAY).exclude(sent_to="")
+    if recent.count() >= MOST_IN_ALL:
+        oldest = recent.order_by("-asked_at").values_list("asked_at", flat=True)[MOST_IN_ALL - 1]
+        seconds = max(1, ceil((oldest + _DAY - now).total_seconds()))
+        raise TooManyMails(most=MOST_IN_ALL, name=_("all your domains together"), seconds=seconds)
     for about in (Q(domain=domain), Q(sent_to=address)):
         newest = recent.filter(about).order_by("-asked_at").values_list("asked_at", flat=True)[:MOST_A_DAY]
         if len(newest) == MOST_A_DAY:

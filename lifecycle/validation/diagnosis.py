@@ -148,6 +148,10 @@ WORDS: dict[str, Words] = {
     ),
     "too-late": Words(_("The value's time ran out before it was seen."), _("Begin anew, with a new value.")),
     "begun-anew": Words(_("A new attempt took its place.")),
+    "not-ours": Words(
+        _("The portal did not make the value of this attempt, so it proves nothing."),
+        _("Begin anew, and tell the operator: somebody wrote into the database."),
+    ),
     "retired": Words(_("The domain was retired.")),
     "fell-back": Words(
         _("The portal could not publish it by itself, so it is published by hand from now on."),

@@ -66,7 +66,7 @@ def seen(name: str, response: dns.message.Message) -> Delegation:
         for rdata in rrset:
             if rrset.rdtype == dns.rdatatype.NSEC and rrset.name == here:
                 types = _types(rdata)
-            if rrset.rdtype == dns.rdatatype.NSEC3 and rdata.iterations <= MOST_ITERATIONS:
+            if rrset.rdtype == dns.rdatatype.NSEC3 and rdata.algorithm == 1 and rdata.iterations <= MOST_ITERATIONS:
                 begins, wanted = rrset.name.labels[0].upper(), _hashed(here, rdata)
                 if begins == wanted:
                     types = _types(rdata)

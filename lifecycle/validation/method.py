@@ -1,5 +1,6 @@
 """What every way to prove control is: its place in the rules, what it tells people, what it asks and how it judges."""
 
+import re
 import secrets
 from abc import ABC, abstractmethod
 from base64 import b32encode
@@ -29,6 +30,14 @@ EDITIONS = {
     "S/MIME BR": ((date(2025, 7, 15), "1.0.10"),),
 }
 """Of each document, from when which version counts; a proof names the one it was made under (BR 3.2.2.4)."""
+
+
+_FRESH = re.compile(rf"[a-z2-7]{{{VALUE_BYTES * 8 // 5}}}", re.ASCII)
+
+
+def is_fresh_value(text: str) -> bool:
+    """Whether *text* is one that `fresh_value` could have made."""
+    return bool(_FRESH.fullmatch(text))
 
 
 def fresh_value() -> str:
@@ -109,6 +118,13 @@ class Method(ABC):
 
     def usable_on(self, day: date) -> bool:
         return self.since <= day and (self.until is None or day < self.until)
+
+    def fits(self, kind: str, value: str, host: str) -> bool:  # noqa: ARG002 - not for every method
+        """Whether an attempt with *value*, for what is of this *kind*, can have been begun by the portal at *host*.
+
+        Whoever may write rows could otherwise choose a value that stands there anyway.
+        """
+        return kind in self.kinds
 
     def new_value(self, *, cname_under: str = "", issuer: str = "") -> str:  # noqa: ARG002 - not for every method
         """Return what is to be published: random, and new every time."""

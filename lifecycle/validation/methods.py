@@ -21,6 +21,7 @@ from lifecycle.validation.method import (
     Method,
     day_of,
     fresh_value,
+    is_fresh_value,
     rules_on,
 )
 from lifecycle.validation.questions import Asked, Observation, Question
@@ -51,6 +52,9 @@ class DnsChange(Method):
 
     publishes, automatic = True, True
     PREFIX = "_portal-validation"
+
+    def fits(self, kind: str, value: str, host: str) -> bool:
+        return super().fits(kind, value, host) and is_fresh_value(value.removesuffix(f".{host}"))
 
     def new_value(self, *, cname_under: str = "", issuer: str = "") -> str:  # noqa: ARG002
         return f"{fresh_value()}.{cname_under}" if cname_under else fresh_value()
@@ -91,6 +95,9 @@ class HttpFile(Method):
 
     publishes, automatic = True, True
     FOLDER = "/.well-known/pki-validation/"
+
+    def fits(self, kind: str, value: str, host: str) -> bool:
+        return super().fits(kind, value, host) and is_fresh_value(value)
 
     def path(self, value: str) -> str:
         return f"{self.FOLDER}{sha256(value.encode()).hexdigest()[:16]}.txt"

@@ -67,14 +67,20 @@ def proof_for(name: str, *, trust: str, corroborated: bool, moment: datetime) ->
     return proofs_for([name], trust=trust, corroborated=corroborated, moment=moment).get(name)
 
 
-def proofs_for(names: Iterable[str], *, trust: str, corroborated: bool, moment: datetime) -> dict[str, DomainControl]:
-    """Do the same for many names with one query; a name that nothing covers is missing."""
+def proofs_for(
+    names: Iterable[str], *, trust: str, corroborated: bool, moment: datetime, issuers: Collection[str] | None = None
+) -> dict[str, DomainControl]:
+    """Do the same for many names with one query; a name that nothing covers is missing.
+
+    *issuers* are the issuer domain names of the authority that would issue, where that is known: in public trust a
+    record that stays counts only if it names one of them (BR 3.2.2.4.22).
+    """
     wanted = {name: _owners(name) for name in names}
     owners = {owner for found in wanted.values() for owner in found}
     proofs: dict[str, list[DomainControl]] = {}
     for proof in _proved(owners):
         seen_enough = not corroborated or proof.corroborated or not _can_be_corroborated(proof)
-        if seen_enough and _counts(proof, trust, moment):
+        if seen_enough and _counts(proof, trust, moment) and _names_issuer(proof, trust, issuers):
             proofs.setdefault(proof.domain.name, []).append(proof)
     covering = {
         name: [proof for owner in found for proof in proofs.get(owner, ()) if covers(proof, name)]
@@ -86,6 +92,8 @@ def proofs_for(names: Iterable[str], *, trust: str, corroborated: bool, moment: 
 def covers(proof: DomainControl, name: str) -> bool:
     """Whether a proof of its domain says anything about *name*, by its method's row in BR 3.2.2.4."""
     method, owner = METHODS[proof.method], proof.domain.name
+    if proof.domain.kind not in method.kinds:
+        return False
     host = name.rpartition("@")[2]
     if proof.domain.kind == "mailbox":
         return name == owner
@@ -191,6 +199,10 @@ def _counts(proof: DomainControl, trust: str, moment: datetime) -> bool:
     proved_at = _proved_at(proof)
     at = max(moment, proved_at) if proved_at <= moment + MEANWHILE else moment
     return counts_on(proved_at, METHODS[proof.method], trust, at)
+
+
+def _names_issuer(proof: DomainControl, trust: str, issuers: Collection[str] | None) -> bool:
+    return not METHODS[proof.method].stays or trust == "private" or issuers is None or proof.value in issuers
 
 
 def _can_be_corroborated(proof: DomainControl) -> bool:

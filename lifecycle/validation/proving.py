@@ -22,6 +22,7 @@ from lifecycle.validation.publishing import promises
 from lifecycle.validation.publishing.outcomes import fell_back
 from lifecycle.validation.questions import Observation, Question
 from lifecycle.validation.states import ControlEvent, ControlState
+from portal.config import config
 from portal.foundation import clock
 from portal.foundation.audit.models import record
 from portal.foundation.outbox.drain import TryLater
@@ -124,10 +125,14 @@ def wanted_here() -> bool:
 def begun(pk: UUID) -> DomainControl | None:
     """Return the attempt with a look under way; None where there is nothing left to look for.
 
+    One that nobody could have begun here is over: its row was written by somebody else (`Method.fits`).
     One whose deadline passed is over, unless somebody followed its link in time and only the look is missing.
     """
     control = DomainControl.objects.select_related("domain", "tenant").filter(pk=pk, state__in=OPEN).first()
     if control is None:
+        return None
+    if not METHODS[control.method].fits(control.domain.kind, control.value, config.host):
+        give_up(control, by=ROBOT, reason="not-ours")
         return None
     late, by_mail = control.ends_at <= clock.now(), METHODS[control.method].by_mail
     if late and not (by_mail and control.state == ControlState.VERIFYING):

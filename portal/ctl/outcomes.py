@@ -33,7 +33,7 @@ MEANINGS: dict[Outcome, str] = {
     Outcome.REFUSED: "A rule forbids it, or something sent is wrong; the message says which.",
     Outcome.NOT_FOUND: "There is no such thing, or it is somebody else's.",
     Outcome.NOT_ALLOWED: "Not signed in, the token is over, or neither it nor its person may do this.",
-    Outcome.FAILED: "What was waited for failed: no certificate (failed, rejected, withdrawn) or proof, a broken journal.",
+    Outcome.FAILED: "What was waited for failed: a certificate (failed, rejected, withdrawn), a proof, a journal.",
     Outcome.TIMED_OUT: "The wait was longer than --timeout; what was begun goes on by itself.",
     Outcome.UNREACHABLE: "The portal could not be reached, or had no time, in several tries.",
     Outcome.CODE_WANTED: "A second factor is wanted and nobody is there to type it; the message says how to go on.",

@@ -1,6 +1,7 @@
 """Work promised with a commit, done at least once, fairly, and never lost."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
@@ -658,3 +659,32 @@ def test_a_statement_that_is_wrong_is_no_outage(monkeypatch):
     monkeypatch.setattr(drain, "claim", wrong)
     with serving("messages"), pytest.raises(ProgrammingError):
         drain.drain("messages")
+
+
+@errand(queue="messages")
+def takes_its_time(promised: Errand) -> None:
+    drained.append(promised.tenant_id)
+    with acting_for(promised.tenant_id):
+        promised.finish()
+    if promised.args:
+        time.sleep(0.3)
+
+
+drained: list[UUID] = []
+
+
+def test_a_tenant_whose_work_is_slow_holds_the_others_up_for_one_errand(acme, globex, promise, monkeypatch):
+    monkeypatch.setattr(drain, "LEASE", timedelta(seconds=0.4))
+    monkeypatch.setattr(drain, "_served", {})
+    drained.clear()
+    for _ in range(6):
+        promise(takes_its_time, "slowly")
+    theirs = promise(takes_its_time, tenant=globex.pk)  # the last to be promised
+    for _ in range(8):
+        with serving("messages"):
+            drain.drain("messages", shift=0.2)  # a shift ends with the slow errand, as it does after ten real seconds
+    assert drained.index(globex.pk) <= 1
+    theirs.refresh_from_db()
+    assert theirs.tries == 1, "waiting for somebody else cost it a try"
+    assert drained.count(acme.pk) == 6
+    assert set(Errand.objects.filter(tenant_id=acme.pk).values_list("tries", flat=True)) == {1}

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from lifecycle.authorities.models import CertificateAuthority
 from lifecycle.validation.methods import DNS, MAILBOX, METHODS, ByMail, Method, day_of, usable_on
 from lifecycle.validation.models import Domain, PublishingWay
 from lifecycle.wizards.domain_ledger.wording import day
@@ -82,7 +83,14 @@ class ProveForm(forms.Form):
             "method": method,
             "sent_to": sent_to,
             "cname": method == "dns-change" and self.cleaned_data.get("cname", False),
+            "issuer": _issuer() if METHODS[method].stays else "",
         }
+
+
+def _issuer() -> str:
+    """An issuer domain name of the tenant's authorities, for a record that stays; "" where they answer to none."""
+    newest = CertificateAuthority.objects.order_by("slug", "-version").distinct("slug")
+    return next((identity for authority in newest for identity in authority.caa_identities), "")
 
 
 class ContactForm(forms.Form):

@@ -118,7 +118,8 @@ def _methods(profile: CertificateProfile, policy: Policy, name: str, moment: dat
     if kind_of(name) == "email":
         return ()
     corroborated = policy.corroborates or profile.trust != "private"
-    proofs = proofs_for([name], trust=profile.trust, corroborated=corroborated, moment=moment)
+    issuers = profile.authority.caa_identities
+    proofs = proofs_for([name], trust=profile.trust, corroborated=corroborated, moment=moment, issuers=issuers)
     return _labels(proofs.values())
 
 

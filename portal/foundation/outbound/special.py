@@ -12,6 +12,7 @@ _REGISTRY = {
     "10.0.0.0/8": "private use (RFC 1918)",
     "100.64.0.0/10": "shared by carriers (RFC 6598)",
     "127.0.0.0/8": "loopback (RFC 1122 3.2.1.3)",
+    "168.63.129.16/32": "a cloud's agent on its own machines",
     "169.254.0.0/16": "link local, cloud metadata (RFC 3927)",
     "172.16.0.0/12": "private use (RFC 1918)",
     "192.0.0.0/24": "protocol assignments (RFC 6890 2.1)",

@@ -1,12 +1,15 @@
 """Claims due errands and runs them: what a worker does when its bell rings."""
 
 import time
+from collections import Counter
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connection
+from django.db.models import F
 from structlog import get_logger
 from structlog.contextvars import bound_contextvars
 
@@ -29,6 +32,9 @@ LONGEST_WAIT_AWAY = timedelta(seconds=30)  # so that what was away is noticed wi
 LONGEST_ABSENCE = timedelta(days=7)
 
 log = get_logger()
+
+_served: dict[str, set[UUID]] = {}
+"""By queue, whose turn it was since everybody had one: slow work ends a shift, and the next one goes on from there."""
 
 
 class TryLater(Exception):
@@ -125,6 +131,7 @@ def _drain(queue: str, shift: float) -> int:
     connection.close_if_unusable_or_obsolete()  # the server may have been away since the last bell
     ends, done = time.monotonic() + shift, 0
     after: UUID | None = None
+    served = _served.setdefault(queue, set())
     if is_due(queue):
         beat(queue, **vitals_of(queue))
     while time.monotonic() < ends:
@@ -132,15 +139,41 @@ def _drain(queue: str, shift: float) -> int:
         if not batch:
             return done
         leased_until = time.monotonic() + LEASE.total_seconds() / 2
+        ran: list[Errand] = []
         with held():
-            for errand in batch:
+            for errand in _in_turns(batch, served):
                 if time.monotonic() > leased_until:
-                    break  # slow work: what is left of the batch is claimed again when its lease is over
+                    _give_back(set(batch) - set(ran))
+                    break
                 run(errand)
-                done += 1
-        after = _next_turn(batch)
+                ran.append(errand)
+        done += len(ran)
+        served |= {errand.tenant_id for errand in ran}
+        if served >= {errand.tenant_id for errand in batch}:
+            served.clear()
+        after = _next_turn(ran)
     ring(queue)
     return done
+
+
+def _in_turns(batch: list[Errand], served: set[UUID]) -> list[Errand]:
+    """Every tenant's first errand, then everybody's second; whom the batches before *served* comes a turn later.
+
+    So whose work is slow holds nobody else up for longer than one errand of theirs.
+    """
+    turns: Counter[UUID] = Counter(served)
+    order: list[tuple[int, Errand]] = []
+    for errand in batch:
+        order.append((turns[errand.tenant_id], errand))
+        turns[errand.tenant_id] += 1
+    return [errand for _turn, errand in sorted(order, key=lambda each: each[0])]
+
+
+def _give_back(errands: Collection[Errand]) -> None:
+    """Let anybody claim at once what slow work left no time for; it costs them no try."""
+    for errand in errands:
+        mine = Errand.objects.filter(pk=errand.pk, leased_until=errand.leased_until, done_at=None)
+        mine.update(leased_until=None, tries=F("tries") - 1)
 
 
 def _next_turn(batch: list[Errand]) -> UUID | None:

@@ -320,3 +320,17 @@ def test_errands_carry_ids_alone(acme, petra):
     looked(acme, petra, begun(acme, petra, domain, "dns-change"))
     begun(acme, petra, domain, "constructed-email", sent_to="admin@shop.example")
     assert all(len(arg) == 36 for errand in Errand.objects.filter(tenant_id=acme.pk) for arg in errand.args)
+
+
+def test_a_tenant_sends_no_more_mails_a_day_than_it_could_need(acme, petra, monkeypatch):
+    """Each to another mailbox: whoever may claim one could otherwise write to all the world."""
+    monkeypatch.setattr(contacts, "MOST_IN_ALL", 3)
+    for number in range(3):
+        begun(
+            acme, petra, added(acme, petra, f"n{number}@strangers.example", kind="mailbox", method="mailbox"), "mailbox"
+        )
+    before = Errand.objects.count()
+    with pytest.raises(TooManyMails) as refused:
+        begun(acme, petra, added(acme, petra, "n3@strangers.example", kind="mailbox", method="mailbox"), "mailbox")
+    assert 86_000 < refused.value.facts["seconds"] <= 86_400
+    assert Errand.objects.count() == before

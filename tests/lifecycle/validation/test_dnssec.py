@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import dns.message
+import dns.rrset
 import pytest
 
 from lifecycle.validation import dnssec
@@ -76,3 +78,13 @@ def is_noticed(mutant):
 def test_no_two_cases_are_the_same():
     seen = [str(steps) for _proven, steps in CASES.values()]
     assert len(seen) == len(set(seen))
+
+
+def test_a_hash_that_nobody_knows_is_not_computed():
+    """RFC 5155 11 has one algorithm; the answer of an unsigned zone may say anything."""
+    question = dns.message.make_query("www.odd.test", "DS", want_dnssec=True)
+    response = dns.message.make_response(question)
+    owner = "0" * 32
+    response.authority.append(dns.rrset.from_text(f"{owner}.odd.test.", 60, "IN", "NSEC3", f"2 1 0 - {'1' * 32} NS"))
+    seen = dnssec.seen("www.odd.test", response)
+    assert (seen.types, seen.opted_out) == (None, False)

@@ -17,6 +17,7 @@ from lifecycle.validation.states import ControlState
 from portal.foundation import clock
 from portal.foundation.audit.models import AuditEvent
 from portal.foundation.outbox.drain import run
+from portal.foundation.outbox.models import send
 from portal.foundation.tenancy.context import acting_for
 from tests.fakes.everywhere import PLACES, Everywhere
 from tests.lifecycle.validation.proofs import (
@@ -461,3 +462,62 @@ def test_a_domain_stands_by_the_proof_that_counts_longest(acme, petra):
     stands = standing(acme, domain, NOW + timedelta(days=20))
     assert (stands.state, stands.usable_until) == (State.PROVED, datetime(2027, 3, 15, tzinfo=UTC))
     assert covering(acme, "shop.example", moment=NOW + timedelta(days=20)) == domain.pk
+
+
+# --- a web service that somebody took over ---------------------------------------------------------------------------
+
+
+def planted(tenant, person, method, *, value="", sent_to="", state="pending"):
+    """An attempt as whoever can write the web service's rows would write it."""
+    with serving("web"), acting_for(tenant.pk, person=person.pk):
+        domain = added_in(tenant, person)
+        attempt = DomainControl(
+            domain=domain, method=method, value=value, sent_to=sent_to, asked_by="x", rules="BR 2.3.0",
+            ends_at=clock.now() + timedelta(days=1),
+        )  # fmt: skip
+        attempt.save(force_insert=True)
+        if state != "pending":
+            DomainControl.objects.filter(pk=attempt.pk).update(state=state)
+        send(proving.prove, attempt.pk)
+    return attempt
+
+
+def added_in(tenant, person):
+    return control.add("victim.example", kind="dns", method="dns-change", by=person.pk)
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("dns-change", {"value": "v=spf1 -all"}),
+        ("dns-change", {"value": "cdn.example.net"}),
+        ("http-file", {"value": "ok"}),
+        ("mailbox", {"sent_to": "victim.example", "state": "verifying"}),
+    ],
+)
+def test_a_value_that_the_portal_did_not_make_proves_nothing_wherever_it_stands(acme, petra, method, given):
+    attempt = planted(acme, petra, method, **given)
+    internet = work(Everywhere(shown(attempt)) if given.get("value") else Everywhere({}))
+    left = reread(attempt)
+    assert (left.state, left.reason) == ("failed", "not-ours")
+    assert internet.asked == []
+    with acting_for(acme.pk):
+        assert not ControlLook.objects.exists()
+        wanted = {"trust": "public-tls", "corroborated": False, "moment": clock.now()}
+        assert proofs_for(["victim.example", "*.victim.example", "www.victim.example"], **wanted) == {}
+    assert diagnosis.said(left.reason, {}).sentence
+
+
+def test_in_public_trust_a_record_that_stays_names_the_authority_that_issues(acme, petra):
+    attempt = begun(acme, petra, added(acme, petra, "shop.example"), "dns-persist", issuer="ca.acme.example")
+    looked(acme, petra, attempt)
+    work(Everywhere(shown(attempt)))
+    with acting_for(acme.pk):
+        wanted = {"corroborated": False, "moment": clock.now()}
+        for trust, issuers, counts in (
+            ("public-tls", ["ca.acme.example"], True),
+            ("public-tls", ["ca.other.example"], False),
+            ("public-tls", [], False),
+            ("private", ["ca.other.example"], True),
+        ):
+            assert bool(proofs_for(["shop.example"], trust=trust, issuers=issuers, **wanted)) == counts
