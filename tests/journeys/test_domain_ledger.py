@@ -37,6 +37,7 @@ def publish(hand: Hand, name: str, value: str) -> None:
     hand.choose("Type", "TXT")
     hand.write("Value", value)
     hand.press("button", "Add the record")
+    expect(hand.page.get_by_text(value).first).to_be_visible()
 
 
 @pytest.mark.rule("4.R43")
